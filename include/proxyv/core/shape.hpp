@@ -1,0 +1,23 @@
+// Sizes and indices, and how they appear in messages.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace proxyv::inline v0 {
+
+/// Signed size and index type of every tensor.
+using index_t = std::int64_t;
+
+/// A size known at run time only.
+inline constexpr index_t dyn = -1;
+
+/// A token of the vocabulary; also the type of positions and row numbers inside the engines.
+using TokenId = std::int32_t;
+
+/// "[2935, 4096]"
+inline std::string shape_text(index_t rows, index_t cols) {
+  return "[" + std::to_string(rows) + ", " + std::to_string(cols) + "]";
+}
+
+}  // namespace proxyv::inline v0

@@ -1,0 +1,28 @@
+// The raster a crop's tokens form.
+#pragma once
+
+#include "proxyv/core/error.hpp"
+#include "proxyv/core/shape.hpp"
+
+namespace proxyv::inline v0 {
+
+/// `crops` rasters of side x side tokens, reduced by `factor` per side.
+struct Grid {
+  index_t crops = 0;
+  index_t side = 0;
+  index_t factor = 1;
+
+  index_t pooled_side() const { return side / factor; }
+  index_t full_rows() const { return crops * side * side; }
+  index_t pooled_rows() const { return crops * pooled_side() * pooled_side(); }
+
+  /// Throws ShapeError unless the factor divides the side and the row counts fit.
+  void check(const char* what, index_t full, index_t pooled) const {
+    PROXYV_CHECK(side > 0 && factor > 0 && side % factor == 0 && crops >= 0, ShapeError, what, ": factor ", factor,
+                 " does not divide the crop side ", side);
+    PROXYV_CHECK(full == full_rows() && pooled == pooled_rows(), ShapeError, what, ": ", full, " full and ", pooled,
+                 " pooled rows, wanted ", full_rows(), " and ", pooled_rows());
+  }
+};
+
+}  // namespace proxyv::inline v0

@@ -1,0 +1,74 @@
+// Memory of engines that live on the host: buffers, workspace, and copies instead of transfers.
+#pragma once
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "proxyv/backend/arena.hpp"
+#include "proxyv/backend/checks.hpp"
+#include "proxyv/core/buffer.hpp"
+
+namespace proxyv::inline v0 {
+
+/// What every host engine is made with.
+struct HostOptions {
+  int threads = 1;                    ///< used by ops that split their work
+  std::size_t workspace_bytes = 0;    ///< allocated at construction, unless `memory` is given
+  Span<std::byte> memory{};           ///< the caller's own workspace; must outlive the engine
+};
+
+/// The Storage part of an engine whose elements are floats in ordinary memory.
+class HostStorage {
+ public:
+  using element = float;
+  using space = HostSpace;
+
+  explicit HostStorage(const HostOptions& options) : threads_(options.threads) {
+    PROXYV_CHECK(options.threads >= 1 && options.threads <= 1024, ArgumentError, "engine: threads ", options.threads,
+                 ", wanted 1..1024");
+    if (!options.memory.empty()) {
+      arena_ = Arena(options.memory.data(), static_cast<std::size_t>(options.memory.size()));
+    } else {
+      const std::size_t bytes = Arena::block_bytes(options.workspace_bytes);
+      block_ = host_buffer<std::byte>(static_cast<index_t>(bytes));
+      arena_ = Arena(block_.data(), bytes);
+    }
+  }
+
+  template <class T>
+  Buffer<T> alloc(index_t n) {
+    return host_buffer<T>(n);
+  }
+  Frame<float, HostSpace> frame() { return Frame<float, HostSpace>(arena_); }
+  std::size_t workspace_available() const { return arena_.available(); }
+  std::size_t workspace_peak() const { return arena_.peak(); }
+  int threads() const { return threads_; }
+
+  void upload(View<const float> host, View<float> dst) { copy(host, dst); }
+  void upload(View<const std::uint8_t> host, View<std::uint8_t> dst) {
+    check::same_shape("upload", host, dst);
+    for (index_t i = 0; i < host.rows(); ++i) std::copy_n(host.row(i), host.cols(), dst.row(i));
+  }
+  void upload(Span<const std::int32_t> host, Span<std::int32_t> dst) { copy_ids("upload", host, dst); }
+  void download(View<const float> src, View<float> host) { copy(src, host); }
+  void download(Span<const std::int32_t> src, Span<std::int32_t> host) { copy_ids("download", src, host); }
+  void sync() {}
+
+  void copy(View<const float> src, View<float> dst) {
+    check::same_shape("copy", src, dst);
+    for (index_t i = 0; i < src.rows(); ++i) std::copy_n(src.row(i), src.cols(), dst.row(i));
+  }
+
+ private:
+  static void copy_ids(const char* what, Span<const std::int32_t> src, Span<std::int32_t> dst) {
+    PROXYV_CHECK(src.size() == dst.size(), ShapeError, what, ": ", src.size(), " ids into ", dst.size());
+    std::copy(src.begin(), src.end(), dst.begin());
+  }
+
+  Buffer<std::byte> block_;
+  Arena arena_;
+  int threads_;
+};
+
+}  // namespace proxyv::inline v0

@@ -1,0 +1,112 @@
+// Who may look at whom, without a score-sized tensor.
+//
+// Keys come in segments. Within a segment visibility follows one rule; a query sees the union of
+// what each segment shows it. ProxyV's "proxies do not see full tokens, text does not see proxies"
+// is then simply which segments are passed for which queries.
+#pragma once
+
+#include <array>
+
+#include "proxyv/backend/types.hpp"
+
+namespace proxyv::inline v0 {
+
+/// Head counts and size; query head h reads key/value head h / (query / kv).
+struct Heads {
+  index_t query = 0;
+  index_t kv = 0;
+  index_t dim = 0;
+
+  index_t query_width() const { return query * dim; }
+  index_t kv_width() const { return kv * dim; }
+};
+
+/// Which keys of a segment a query sees.
+enum class Visible : std::uint8_t {
+  all,
+  causal,  ///< keys whose position is not after the query's; equal positions see each other
+  table,   ///< an explicit byte per (query, key), 1 = visible; for teaching and odd masks
+};
+
+/// Result of attention for a query that sees no key.
+enum class EmptyRow : std::uint8_t {
+  zero,
+  uniform,  ///< the mean of all values, hidden ones too: what adding a huge negative number gives
+};
+
+/// A run of keys and values with one rule of visibility.
+/// keys, values [n, kv_heads * head_dim]   keys are already rotated
+/// positions [n]            for Visible::causal
+/// table [queries, n]       for Visible::table
+template <class T, class Space>
+struct KeySegment {
+  View<const T, Space> keys;
+  View<const T, Space> values;
+  Visible visible = Visible::all;
+  Span<const std::int32_t, Space> positions{};
+  View<const std::uint8_t, Space> table{};
+};
+
+/// Everything attention needs besides the queries. Scores are scaled by 1/sqrt(head_dim).
+template <class T, class Space>
+struct AttentionArgs {
+  static constexpr index_t max_segments = 4;
+
+  Heads heads;
+  Span<const std::int32_t, Space> query_positions;  ///< [queries], needed when a segment is causal
+  EmptyRow empty_row;
+
+  explicit AttentionArgs(const Heads& h, Span<const std::int32_t, Space> positions = {}, EmptyRow empty = EmptyRow::zero)
+      : heads(h), query_positions(positions), empty_row(empty) {}
+
+  void add(const KeySegment<T, Space>& segment) {
+    PROXYV_CHECK(count_ < max_segments, ShapeError, "attention: at most ", max_segments, " key segments");
+    segments_[static_cast<std::size_t>(count_++)] = segment;
+  }
+  index_t count() const { return count_; }
+  const KeySegment<T, Space>& operator[](index_t i) const { return segments_[static_cast<std::size_t>(i)]; }
+
+  index_t keys() const {
+    index_t n = 0;
+    for (index_t s = 0; s < count_; ++s) n += (*this)[s].keys.rows();
+    return n;
+  }
+
+  /// Throws ShapeError when queries, output, heads and segments do not fit one another.
+  void check(const View<const T, Space>& q, const View<T, Space>& o) const {
+    PROXYV_CHECK(heads.query > 0 && heads.kv > 0 && heads.dim > 0 && heads.query % heads.kv == 0, ShapeError,
+                 "attention: ", heads.query, " query heads over ", heads.kv, " key/value heads of ", heads.dim);
+    PROXYV_CHECK(q.cols() == heads.query_width(), ShapeError, "attention: queries ", shape_text(q.rows(), q.cols()),
+                 ", wanted ", heads.query_width(), " columns");
+    PROXYV_CHECK(o.rows() == q.rows() && o.cols() == q.cols(), ShapeError, "attention: output ",
+                 shape_text(o.rows(), o.cols()), ", wanted ", shape_text(q.rows(), q.cols()));
+    for (index_t s = 0; s < count_; ++s) check_segment((*this)[s], q.rows());
+  }
+
+ private:
+  void check_segment(const KeySegment<T, Space>& g, index_t queries) const {
+    const index_t n = g.keys.rows();
+    PROXYV_CHECK(g.keys.cols() == heads.kv_width() && g.values.cols() == heads.kv_width() && g.values.rows() == n,
+                 ShapeError, "attention: keys ", shape_text(n, g.keys.cols()), " and values ",
+                 shape_text(g.values.rows(), g.values.cols()), ", wanted ", heads.kv_width(), " columns and equal rows");
+    if (g.visible == Visible::causal) {
+      PROXYV_CHECK(g.positions.size() == n, ShapeError, "attention: ", n, " keys with ", g.positions.size(), " positions");
+      PROXYV_CHECK(query_positions.size() == queries, ShapeError, "attention: ", queries, " queries with ",
+                   query_positions.size(), " positions");
+    }
+    if (g.visible == Visible::table) {
+      PROXYV_CHECK(g.table.rows() == queries && g.table.cols() == n, ShapeError, "attention: mask ",
+                   shape_text(g.table.rows(), g.table.cols()), ", wanted ", shape_text(queries, n));
+    }
+  }
+
+  std::array<KeySegment<T, Space>, max_segments> segments_{};
+  index_t count_ = 0;
+};
+
+template <class B>
+using AttentionArgsOf = AttentionArgs<Elem<B>, SpaceOf<B>>;
+template <class B>
+using KeySegmentOf = KeySegment<Elem<B>, SpaceOf<B>>;
+
+}  // namespace proxyv::inline v0

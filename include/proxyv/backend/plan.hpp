@@ -1,0 +1,148 @@
+// PlanBackend: runs a model without computing anything and counts what it would cost.
+//
+// It takes the tensors of engine B, never looks into them, and adds up operations, bytes moved and
+// the peak of the workspace. The same layers run on it as on B, so the count cannot drift from the
+// code. Attention is counted dense (masked pairs included), as the paper counts it.
+#pragma once
+
+#include "proxyv/backend/checks.hpp"
+#include "proxyv/backend/concepts.hpp"
+
+namespace proxyv::inline v0 {
+
+/// What a run costs. FLOPs count a multiply-add as two.
+struct Cost {
+  double linear_flops = 0.0;      ///< gemm, product, swiglu
+  double attention_flops = 0.0;   ///< scores and weighted values, dense
+  double other_flops = 0.0;       ///< norms, rotary, softmax, pooling: a few per element
+  double bytes = 0.0;             ///< read and written by the ops, each operand once per op
+  std::size_t workspace = 0;      ///< peak scratch, bytes
+  index_t ops = 0;
+
+  /// Multiply-adds of gemms and attention: the number the paper reports.
+  double flops() const { return linear_flops + attention_flops; }
+};
+
+/// An engine that only counts. Satisfies Backend; its tensors are those of B.
+template <class B>
+class PlanBackend {
+ public:
+  using element = Elem<B>;
+  using space = SpaceOf<B>;
+
+  const Cost& cost() const {
+    cost_.workspace = arena_.peak();
+    return cost_;
+  }
+
+  template <class T>
+  Buffer<T, space> alloc(index_t n) {
+    return {nullptr, n, nullptr};
+  }
+  Frame<element, space> frame() { return Frame<element, space>(arena_); }
+  std::size_t workspace_available() const { return arena_.available(); }
+
+  template <class Src, class Dst>
+  void upload(const Src& src, const Dst&) {
+    moved(src.size(), 4);
+  }
+  template <class Src, class Dst>
+  void download(const Src& src, const Dst&) {
+    moved(src.size(), 4);
+  }
+  void sync() {}
+  void copy(In<B> src, Out<B> dst) {
+    check::same_shape("copy", src, dst);
+    moved(2 * src.size());
+  }
+
+  void gemm(In<B> x, WeightOf<B> w, Out<B> y, EpilogueOf<B> e) {
+    check::gemm(x, w, y, e);
+    linear(x.rows(), x.cols(), w.rows());
+    moved(x.size() + (e.beta != 0.f ? 2 : 1) * y.size());
+    cost_.bytes += static_cast<double>(w.bytes());
+  }
+  void product(In<B> x, In<B> z, Out<B> y, float beta) {
+    check::product(x, z, y, beta);
+    linear(x.rows(), x.cols(), z.cols());
+    moved(x.size() + z.size() + (beta != 0.f ? 2 : 1) * y.size());
+  }
+  void swiglu(In<B> x, WeightOf<B> gate, WeightOf<B> up, Out<B> y) {
+    check::swiglu(x, gate, up, y);
+    linear(x.rows(), x.cols(), 2 * gate.rows());
+    moved(x.size() + y.size());
+    cost_.bytes += static_cast<double>(gate.bytes() + up.bytes());
+  }
+  void rms_norm(In<B> x, Vec<B> gain, Out<B> y, float) {
+    check::same_shape("rms_norm", x, y);
+    check::gain("rms_norm", x, gain);
+    elementwise(x.size(), 4);
+  }
+  void layer_norm(In<B> x, Vec<B> gain, Vec<B> bias, Out<B> y, float) {
+    check::same_shape("layer_norm", x, y);
+    check::gain("layer_norm", x, gain);
+    check::gain("layer_norm", x, bias);
+    elementwise(x.size(), 7);
+  }
+  void rotary_table(Ids<B> positions, const Rotary& rotary, Table<B> table) {
+    check::rotary_table(positions, rotary, table);
+    elementwise(table.size(), 1);
+  }
+  void rotate(Out<B> x, View<const float, space> table) {
+    check::rotate(x, table);
+    elementwise(x.size(), 3);
+  }
+  void attention(In<B> q, Out<B> o, const AttentionArgsOf<B>& args) {
+    args.check(q, o);
+    const auto pairs = static_cast<double>(q.rows()) * static_cast<double>(args.keys());
+    cost_.attention_flops += 4.0 * pairs * static_cast<double>(args.heads.query_width());
+    moved(q.size() + o.size() + 2 * args.keys() * args.heads.kv_width());
+    ++cost_.ops;
+  }
+  void bilinear_pool(In<B> x, Out<B> y, const Grid& grid) {
+    grid.check("bilinear_pool", x.rows(), y.rows());
+    elementwise(y.size(), 8);
+  }
+  void upsample(In<B> x, Out<B> y, const Grid& grid) {
+    grid.check("upsample", y.rows(), x.rows());
+    elementwise(y.size(), 0);
+  }
+  void softmax_rows(In<B> x, Out<B> y, float, View<const std::uint8_t, space> table, EmptyRow) {
+    check::softmax_rows(x, y, table);
+    elementwise(x.size(), 5);
+  }
+  void embed(WeightOf<B> table, Ids<B> ids, Out<B> y) {
+    check::gather("embed", table, ids, y);
+    elementwise(y.size(), 0);
+  }
+  void gather(In<B> x, Ids<B> ids, Out<B> y) {
+    check::gather("gather", x, ids, y);
+    elementwise(y.size(), 0);
+  }
+  void sample(In<B> logits, const Sampling&, std::uint64_t, OutIds<B> next) {
+    check::sample(logits, next);
+    auto scratch = frame();
+    scratch.template span<std::int32_t>(logits.cols());
+    scratch.template span<float>(logits.cols());
+    elementwise(logits.size(), 1);
+  }
+
+ private:
+  void linear(index_t m, index_t k, index_t n) {
+    cost_.linear_flops += 2.0 * static_cast<double>(m) * static_cast<double>(k) * static_cast<double>(n);
+    ++cost_.ops;
+  }
+  void elementwise(index_t n, index_t flops_each) {
+    cost_.other_flops += static_cast<double>(n) * static_cast<double>(flops_each);
+    moved(2 * n);
+    ++cost_.ops;
+  }
+  void moved(index_t elements, std::size_t size = sizeof(element)) {
+    cost_.bytes += static_cast<double>(elements) * static_cast<double>(size);
+  }
+
+  Arena arena_;
+  mutable Cost cost_;
+};
+
+}  // namespace proxyv::inline v0

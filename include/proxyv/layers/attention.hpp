@@ -1,0 +1,54 @@
+// Grouped-query self-attention with rotary embedding: projections around the engine's attention op.
+#pragma once
+
+#include "proxyv/layers/linear.hpp"
+
+namespace proxyv::inline v0 {
+
+/// The four projections of a decoder's attention.
+///
+/// Keys and values are made apart from queries, because in a ProxyV layer the rows that are looked
+/// at are more than the rows that look. Source: LlamaSdpaAttention_forward of the reference.
+template <class B>
+class Attention {
+ public:
+  struct Weights {
+    Linear<B> q, k, v, o;
+  };
+
+  Attention() = default;
+  Attention(const Weights& w, const Heads& heads) : w_(w), heads_(heads) {}
+
+  const Heads& heads() const { return heads_; }
+
+  /// Keys and values of normalised rows.
+  /// normed [n, hidden] in; rotary [n, head_dim] in; keys, values [n, kv_width] out.
+  template <class E>
+    requires GemmOps<E> && RotaryOps<E> && SameTensorsAs<E, B>
+  void keys_values(E& be, In<B> normed, Table<B> rotary, Out<B> keys, Out<B> values) const {
+    w_.k(be, normed, keys);
+    be.rotate(keys, rotary);
+    w_.v(be, normed, values);
+  }
+
+  /// Rotated queries of normalised rows. q [n, query_width] out.
+  template <class E>
+    requires GemmOps<E> && RotaryOps<E> && SameTensorsAs<E, B>
+  void queries(E& be, In<B> normed, Table<B> rotary, Out<B> q) const {
+    w_.q(be, normed, q);
+    be.rotate(q, rotary);
+  }
+
+  /// x += o_proj(heads' output). seen [n, query_width] in; x [n, hidden] in/out.
+  template <class E>
+    requires GemmOps<E> && SameTensorsAs<E, B>
+  void add_output(E& be, In<B> seen, Out<B> x) const {
+    w_.o(be, seen, x, {.beta = 1.f});
+  }
+
+ private:
+  Weights w_;
+  Heads heads_;
+};
+
+}  // namespace proxyv::inline v0

@@ -1,0 +1,352 @@
+// Decoder: embeddings, stacks of layers, and the head, composed at compile time over an engine.
+//
+//   template <class B> using Vicuna = Decoder<B, VicunaProxy,
+//       Stack<12, DecoderLayer>, ProxyStack<20, BilinearPool, VisionUpdate>>;
+//
+// A decoder is const after construction and may be shared by threads, each with its own engine and
+// cache. Nothing here allocates after construction but the plain form's mask.
+#pragma once
+
+#include <memory>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "proxyv/backend/plan.hpp"
+#include "proxyv/layers/embedding.hpp"
+#include "proxyv/layers/lm_head.hpp"
+#include "proxyv/model/stack.hpp"
+#include "proxyv/proxy/token_layout.hpp"
+
+namespace proxyv::inline v0 {
+
+/// A packed prompt with its features. All memory stays the caller's.
+template <class B>
+struct Prompt {
+  const TokenLayout& layout;
+  In<B> vision{};  ///< [layout.vision(), hidden] projected image features, crop after crop
+  In<B> text{};    ///< [layout.text(), hidden] the caller's own embeddings; empty: looked up from the ids
+};
+
+/// How a prompt is run.
+struct PrefillOptions {
+  Savings savings{};
+  bool all_rows = false;  ///< carry every row through the last layer, for hooks that want full hidden states
+};
+
+namespace detail {
+
+template <class Cfg, class... Stacks>
+struct Composition {
+  static constexpr index_t stacks = sizeof...(Stacks);
+  static constexpr bool any_dyn = ((Stacks::count == dyn) || ...);
+  static constexpr index_t total = ((Stacks::count == dyn ? 0 : Stacks::count) + ...);
+  static constexpr index_t proxy_stacks = ((Stacks::uses_proxies ? 1 : 0) + ...);
+  static constexpr bool last_uses_proxies = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::uses_proxies;
+  static constexpr index_t last_count = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::count;
+
+  static constexpr bool counts_fit() {
+    if constexpr (StaticConfig<Cfg> && !any_dyn) return total == index_t{Cfg::layers};
+    return true;
+  }
+  static constexpr bool start_fits() {
+    if constexpr (StaticConfig<Cfg> && !any_dyn && last_uses_proxies) return last_count == 0 || total - last_count == index_t{Cfg::proxy_start};
+    return true;
+  }
+};
+
+}  // namespace detail
+
+template <class B, DecoderConfig Cfg, class... Stacks>
+class Decoder {
+  using Rules = detail::Composition<Cfg, Stacks...>;
+  static_assert(sizeof...(Stacks) > 0, "proxyv: Decoder: name at least one Stack");
+  static_assert(Rules::proxy_stacks <= 1 && (Rules::proxy_stacks == 0 || Rules::last_uses_proxies),
+                "proxyv: Decoder: a ProxyStack must be the last stack, and the only one: proxies are made once and go on to the last layer");
+  static_assert(Rules::counts_fit(), "proxyv: Decoder: the stacks' layer counts must add up to Cfg::layers");
+  static_assert(Rules::start_fits(), "proxyv: Decoder: the ProxyStack must begin at layer Cfg::proxy_start");
+  static_assert(!Rules::any_dyn || sizeof...(Stacks) <= 2,
+                "proxyv: Decoder: with proxyv::dyn counts write Stack<dyn, ...> alone or followed by one ProxyStack<dyn, ...>");
+
+ public:
+  using backend = B;
+  using config_type = Cfg;
+  static constexpr bool uses_proxies = Rules::proxy_stacks == 1;
+
+  /// Takes windows into weights; `owner` keeps their memory alive. Folds the vision updates on `be`.
+  /// Throws ArgumentError for an impossible configuration, ShapeError for weights that do not fit it.
+  template <class E>
+    requires SameTensorsAs<E, B>
+  Decoder(E& be, const Cfg& cfg, const DecoderWeights<B>& w, std::shared_ptr<const void> owner = nullptr)
+      : cfg_(checked(cfg)),
+        owner_(std::move(owner)),
+        embedding_(w.embed),
+        newline_(w.newline),
+        stacks_(make_stacks(be, cfg, w, std::index_sequence_for<Stacks...>{})),
+        head_(RmsNorm<B>(w.norm, cfg.norm_eps), w.lm_head) {}
+
+  Decoder(Decoder&&) = default;
+  Decoder& operator=(Decoder&&) = default;
+
+  const Cfg& config() const { return cfg_; }
+  const LmHead<B>& head() const { return head_; }
+  const Embedding<B>& embedding() const { return embedding_; }
+  Rotary rotary() const { return {cfg_.head_dim, cfg_.rope_theta}; }
+
+  /// How this model wants a prompt packed. max_length caps vision + text tokens, 0 = no cap.
+  CropShape crop_shape(index_t max_length = 0) const {
+    return {tokens_per_crop(cfg_), uses_proxies && cfg_.proxy_start < cfg_.layers ? proxies_per_crop(cfg_) : 0, max_length};
+  }
+  CacheShape cache_shape(index_t capacity) const { return {cfg_.layers, capacity, cfg_.kv_heads * cfg_.head_dim}; }
+
+  /// Runs a whole prompt: fills the cache, writes the logits that choose the next token.
+  /// cache must be empty; logits [1, vocab] out.  hook(LayerEvent<B>) sees the stream after each layer.
+  /// Throws before anything is computed: ShapeError or ArgumentError for a prompt that does not fit the
+  /// model, CacheFullError, WorkspaceError.
+  template <class E, class Hook = NoHook>
+    requires SameTensorsAs<E, B>
+  void prefill(E& be, const Prompt<B>& prompt, KvCache<B>& cache, Out<B> logits, const PrefillOptions& options = {}, Hook&& hook = {}) const {
+    check_prompt(prompt, cache, logits);
+    require_workspace(be, [&](auto& plan) {
+      NoHook none;
+      run_prompt(plan, prompt, cache, logits, options, none);
+    });
+    run_prompt(be, prompt, cache, logits, options, hook);
+    cache.commit(prompt.layout.rows(), prompt.layout.next_position());
+  }
+
+  /// Runs tokens that follow what the cache holds; writes the logits after the last of them.
+  /// ids [n] host; logits [1, vocab] out. Costs only the new tokens.
+  template <class E>
+    requires SameTensorsAs<E, B>
+  void append(E& be, Span<const TokenId> ids, KvCache<B>& cache, Out<B> logits) const {
+    check_append(ids.size(), cache, logits);
+    embedding_.check(ids);
+    append_rows(be, ids.size(), cache, logits, [&](auto& engine, Out<B> x) { embed_text(engine, ids, x); });
+  }
+
+  /// The same for the caller's own embeddings [n, hidden].
+  template <class E>
+    requires SameTensorsAs<E, B>
+  void append(E& be, In<B> embeddings, KvCache<B>& cache, Out<B> logits) const {
+    check_append(embeddings.rows(), cache, logits);
+    PROXYV_CHECK(embeddings.cols() == cfg_.hidden, ShapeError, "append: embeddings of width ", embeddings.cols(), ", wanted ", index_t{cfg_.hidden});
+    append_rows(be, embeddings.rows(), cache, logits, [&](auto& engine, Out<B> x) { engine.copy(embeddings, x); });
+  }
+
+  /// What a prefill of this layout costs, workspace included. Computes nothing, needs no weights' memory.
+  Cost plan_prefill(const TokenLayout& layout, const PrefillOptions& options = {}) const {
+    PlanBackend<B> plan;
+    KvCache<B> cache(plan, cache_shape(layout.rows()));
+    NoHook none;
+    run_prompt(plan, Prompt<B>{layout, {nullptr, layout.vision(), cfg_.hidden}, {}}, cache, {nullptr, 1, cfg_.vocab}, options, none);
+    return plan.cost();
+  }
+
+  /// What `tokens` more tokens cost after `past` cached ones.
+  Cost plan_append(index_t past, index_t tokens = 1) const {
+    PlanBackend<B> plan;
+    KvCache<B> cache(plan, cache_shape(past + tokens));
+    cache.commit(past, past);
+    run_append(plan, tokens, cache, {nullptr, 1, cfg_.vocab}, [&](auto& engine, Out<B> x) { engine.copy(x, x); });
+    return plan.cost();
+  }
+
+ private:
+  static const Cfg& checked(const Cfg& cfg) {
+    check_config(cfg);
+    return cfg;
+  }
+
+  static index_t layers_of(const Cfg& cfg, index_t stack, index_t static_count) {
+    if (static_count != dyn) return static_count;
+    if (sizeof...(Stacks) == 1) return cfg.layers;
+    return stack == 0 ? index_t{cfg.proxy_start} : cfg.layers - cfg.proxy_start;
+  }
+
+  template <class E, std::size_t... I>
+  static auto make_stacks(E& be, const Cfg& cfg, const DecoderWeights<B>& w, std::index_sequence<I...>) {
+    index_t first = 0;
+    const auto make = [&]<class S>(std::type_identity<S>, index_t stack) {
+      const index_t count = layers_of(cfg, stack, S::count);
+      PROXYV_CHECK(count >= 0 && first + count <= static_cast<index_t>(w.layers.size()), ArgumentError, "Decoder: the stacks name more than the ",
+                   index_t{cfg.layers}, " layers of the configuration");
+      typename S::template Of<B, Cfg> made(be, cfg, w, first, count);
+      first += count;
+      return made;
+    };
+    // Braces fix the order of evaluation: first stack first.
+    std::tuple<typename Stacks::template Of<B, Cfg>...> stacks{make(std::type_identity<Stacks>{}, static_cast<index_t>(I))...};
+    PROXYV_CHECK(first == cfg.layers, ArgumentError, "Decoder: the stacks' layer counts add up to ", first, ", the configuration has ",
+                 index_t{cfg.layers}, " layers");
+    return stacks;
+  }
+
+  void check_prompt(const Prompt<B>& prompt, const KvCache<B>& cache, const Out<B>& logits) const {
+    const TokenLayout& layout = prompt.layout;
+    const CropShape wanted = crop_shape();
+    PROXYV_CHECK(layout.rows() > 0, ArgumentError, "prefill: the layout is empty");
+    PROXYV_CHECK(cache.length() == 0, ArgumentError, "prefill: the cache holds ", cache.length(), " rows; a prompt starts an empty one");
+    PROXYV_CHECK(layout.vision() == 0 || (layout.crop_shape().tokens == wanted.tokens && layout.crop_shape().proxies == wanted.proxies),
+                 ShapeError, "prefill: the layout has ", layout.crop_shape().tokens, " tokens and ", layout.crop_shape().proxies,
+                 " proxies per crop, the model wants ", wanted.tokens, " and ", wanted.proxies);
+    PROXYV_CHECK(prompt.vision.rows() == layout.vision() && (layout.vision() == 0 || prompt.vision.cols() == cfg_.hidden), ShapeError,
+                 "prefill: image features ", shape_text(prompt.vision.rows(), prompt.vision.cols()), ", wanted ",
+                 shape_text(layout.vision(), cfg_.hidden));
+    PROXYV_CHECK(layout.vision() == 0 || newline_.size() == cfg_.hidden, ArgumentError, "prefill: a prompt with images, but the model has no model.image_newline");
+    if (prompt.text.empty()) {
+      embedding_.check(layout.text_ids());
+    } else {
+      PROXYV_CHECK(prompt.text.rows() == layout.text() && prompt.text.cols() == cfg_.hidden, ShapeError, "prefill: text embeddings ",
+                   shape_text(prompt.text.rows(), prompt.text.cols()), ", wanted ", shape_text(layout.text(), cfg_.hidden));
+    }
+    check_cache(cache, layout.rows(), logits);
+  }
+
+  void check_append(index_t tokens, const KvCache<B>& cache, const Out<B>& logits) const {
+    PROXYV_CHECK(tokens > 0, ArgumentError, "append: no tokens");
+    check_cache(cache, tokens, logits);
+  }
+
+  void check_cache(const KvCache<B>& cache, index_t rows, const Out<B>& logits) const {
+    PROXYV_CHECK(cache.layers() == cfg_.layers && cache.width() == cfg_.kv_heads * cfg_.head_dim, ShapeError, "cache: ", cache.layers(),
+                 " layers of width ", cache.width(), ", the model wants ", index_t{cfg_.layers}, " of ", cfg_.kv_heads * cfg_.head_dim);
+    cache.require(rows);
+    PROXYV_CHECK(logits.rows() == 1 && logits.cols() == cfg_.vocab, ShapeError, "logits: ", shape_text(logits.rows(), logits.cols()), ", wanted ",
+                 shape_text(1, cfg_.vocab));
+  }
+
+  /// Runs the same work on a counting engine first, so that a small workspace is refused up front.
+  template <class E, class Work>
+  static void require_workspace(E& be, Work&& work) {
+    PlanBackend<B> plan;
+    work(plan);
+    const std::size_t needed = plan.cost().workspace;
+    if (needed > be.workspace_available()) detail::fail(WorkspaceError("decoder", needed, be.workspace_available()));
+  }
+
+  template <class E>
+  void embed_text(E& be, Span<const TokenId> ids, Out<B> x) const {
+    auto frame = be.frame();
+    auto device_ids = frame.template span<std::int32_t>(ids.size());
+    be.upload(ids, device_ids);
+    embedding_(be, device_ids, x);
+  }
+
+  template <class E>
+  void pack(E& be, const Prompt<B>& prompt, Out<B> x) const {
+    const TokenLayout& layout = prompt.layout;
+    const index_t text_row = layout.vision() + layout.newlines();
+    if (layout.vision() > 0) be.copy(prompt.vision, x.row_range(0, layout.vision()));
+    for (index_t c = 0; c < layout.newlines(); ++c)
+      be.copy(In<B>(newline_.data(), 1, cfg_.hidden), x.row_range(layout.vision() + c, 1));
+    if (prompt.text.empty()) {
+      embed_text(be, layout.text_ids(), x.row_range(text_row, layout.text()));
+    } else {
+      be.copy(prompt.text, x.row_range(text_row, layout.text()));
+    }
+  }
+
+  template <class E, class Hook>
+  void run_prompt(E& be, const Prompt<B>& prompt, KvCache<B>& cache, Out<B> logits, const PrefillOptions& options, Hook& hook) const {
+    const TokenLayout& layout = prompt.layout;
+    auto frame = be.frame();
+    Stream<B> s = make_stream(be, frame, layout.rows(), cache, 0);
+    s.vision = layout.vision();
+    set_positions(be, layout.positions(), s);
+    pack(be, prompt, s.x);
+
+    detail::PrefillFrame<B> f;
+    f.layers = cfg_.layers;
+    f.wanted = {layout.last_row(), 1};
+    f.only_wanted = options.savings.dead_rows && !options.all_rows;
+    f.rotary = rotary();
+    f.grid = {layout.crops(), cfg_.crop_side, cfg_.proxy_factor};
+    f.savings = options.savings;
+    std::vector<std::uint8_t> mask;
+    if (layout.proxies() > 0) enter_proxies(be, frame, layout, f, mask);
+
+    hook(LayerEvent<B>{-1, s.x.row_range(0, s.vision), s.x.row_range(s.vision, s.rows() - s.vision), {}, {}});
+    std::apply([&](const auto&... stack) { (stack.prefill(be, s, f, hook), ...); }, stacks_);
+    finish(be, s.x.row_range(layout.last_row(), 1), logits);
+  }
+
+  template <class E>
+  void enter_proxies(E& be, Frame<Elem<B>, SpaceOf<B>>& frame, const TokenLayout& layout, detail::PrefillFrame<B>& f,
+                     std::vector<std::uint8_t>& mask) const {
+    auto ids = frame.template span<std::int32_t>(layout.focus_positions().size());
+    be.upload(layout.focus_positions(), ids);
+    f.focus_positions = ids;
+    if (f.savings.split_attention) return;
+    const index_t queries = ids.size(), keys = layout.vision() + queries;
+    mask = layout.proxy_layer_mask();
+    auto device_mask = frame.template matrix<std::uint8_t>(queries, keys);
+    be.upload(View<const std::uint8_t>(mask.data(), queries, keys), device_mask);
+    be.sync();  // the host copy dies with the prefill
+    f.mask = device_mask;
+  }
+
+  template <class E, class Fill>
+  void append_rows(E& be, index_t n, KvCache<B>& cache, Out<B> logits, Fill&& fill) const {
+    require_workspace(be, [&](auto& plan) { run_append(plan, n, cache, logits, fill); });
+    run_append(be, n, cache, logits, fill);
+    cache.commit(n, cache.next_position() + n);
+  }
+
+  template <class E, class Fill>
+  void run_append(E& be, index_t n, KvCache<B>& cache, Out<B> logits, Fill&& fill) const {
+    auto frame = be.frame();
+    Stream<B> s = make_stream(be, frame, n, cache, cache.length());
+    set_consecutive_positions(be, cache.next_position(), s);
+    fill(be, s.x);
+    const RowRange wanted{n - 1, 1};
+    std::apply([&](const auto&... stack) { (stack.append(be, s, cfg_.layers, wanted), ...); }, stacks_);
+    finish(be, s.x.row_range(n - 1, 1), logits);
+  }
+
+  template <class E>
+  Stream<B> make_stream(E&, Frame<Elem<B>, SpaceOf<B>>& frame, index_t rows, KvCache<B>& cache, index_t past) const {
+    Stream<B> s;
+    s.x = frame.matrix(rows, cfg_.hidden);
+    s.rotary = frame.template matrix<float>(rows, cfg_.head_dim);
+    s.cache = &cache;
+    s.past = past;
+    return s;
+  }
+
+  template <class E>
+  void set_positions(E& be, Span<const std::int32_t> positions, Stream<B>& s) const {
+    auto own = s.cache->positions(s.past, positions.size());
+    be.upload(positions, own);
+    s.positions = own;
+    be.rotary_table(s.positions, rotary(), s.rotary);
+  }
+
+  template <class E>
+  void set_consecutive_positions(E& be, index_t first, Stream<B>& s) const {
+    constexpr index_t chunk = 64;
+    std::int32_t host[chunk];
+    for (index_t i = 0; i < s.rows(); i += chunk) {
+      const index_t n = std::min(chunk, s.rows() - i);
+      for (index_t j = 0; j < n; ++j) host[j] = static_cast<std::int32_t>(first + i + j);
+      be.upload(Span<const std::int32_t>(host, n), s.cache->positions(s.past + i, n));
+    }
+    s.positions = s.cache->positions(s.past, s.rows());
+    be.rotary_table(s.positions, rotary(), s.rotary);
+  }
+
+  template <class E>
+  void finish(E& be, In<B> last, Out<B> logits) const {
+    auto frame = be.frame();
+    head_(be, last, frame.matrix(1, cfg_.hidden), logits);
+  }
+
+  [[no_unique_address]] Cfg cfg_;
+  std::shared_ptr<const void> owner_;
+  Embedding<B> embedding_;
+  Vec<B> newline_;
+  std::tuple<typename Stacks::template Of<B, Cfg>...> stacks_;
+  LmHead<B> head_;
+};
+
+}  // namespace proxyv::inline v0

@@ -1,0 +1,201 @@
+// Stacks: runs of equal layers, the bricks a decoder is composed of.
+//
+//   Stack<12, DecoderLayer>                          layers 0..11, every token
+//   ProxyStack<20, BilinearPool, VisionUpdate>       layers 12..31, proxies and text
+//
+// A stack holds an array and loops: one instantiation per kind of layer, not per layer.
+#pragma once
+
+#include <vector>
+
+#include "proxyv/layers/decoder_layer.hpp"
+#include "proxyv/model/config.hpp"
+#include "proxyv/model/weights.hpp"
+#include "proxyv/proxy/bilinear_pool.hpp"
+#include "proxyv/proxy/learned_pool.hpp"
+#include "proxyv/proxy/proxy_layer.hpp"
+#include "proxyv/proxy/vision_update.hpp"
+
+namespace proxyv::inline v0 {
+
+/// What a hook sees: the true residual stream after a layer (layer -1: the packed embeddings).
+template <class B>
+struct LayerEvent {
+  index_t layer = 0;
+  In<B> vision;   ///< [vision, hidden]
+  In<B> rest;     ///< [newline + text, hidden]; in the last layer only wanted rows moved on
+  In<B> proxies;  ///< [proxies, hidden]; after layer start-1: the initial proxies; empty before
+  In<B> splat;    ///< [vision, proxies per crop] with learned proxies
+};
+
+/// The hook that does nothing.
+struct NoHook {
+  template <class Event>
+  void operator()(const Event&) const {}
+};
+
+namespace detail {
+
+/// What the stacks of one prefill share.
+template <class B>
+struct PrefillFrame {
+  index_t layers = 0;   ///< of the whole decoder
+  RowRange wanted;      ///< rows of the residual stream wanted after the last layer
+  bool only_wanted = false;
+  Ids<B> focus_positions;
+  Rotary rotary;
+  Grid grid;
+  Savings savings;
+  View<const std::uint8_t, SpaceOf<B>> mask;
+};
+
+template <class B, DecoderConfig C>
+DecoderBlock<B> make_block(const C& c, const typename DecoderWeights<B>::Layer& w) {
+  return {.input_norm = RmsNorm<B>(w.input_norm, c.norm_eps),
+          .attention = Attention<B>({Linear<B>(w.q, w.q_bias), Linear<B>(w.k, w.k_bias), Linear<B>(w.v, w.v_bias), Linear<B>(w.o)},
+                                    heads_of(c)),
+          .post_norm = RmsNorm<B>(w.post_norm, c.norm_eps),
+          .ffn = Ffn<B>(w.gate, w.up, w.down)};
+}
+
+}  // namespace detail
+
+/// `Count` plain layers (dyn: as many as the configuration says).
+template <index_t Count, template <class, class> class Layer>
+struct Stack {
+  static constexpr index_t count = Count;
+  static constexpr bool uses_proxies = false;
+  static_assert(Count >= dyn, "proxyv: Stack: the layer count must be >= 0, or proxyv::dyn");
+
+  template <class B, class C>
+  class Of {
+   public:
+    template <class E>
+    Of(E&, const C& c, const DecoderWeights<B>& w, index_t first, index_t layers) : first_(first) {
+      for (index_t i = 0; i < layers; ++i) layers_.emplace_back(detail::make_block<B>(c, w.layers[static_cast<std::size_t>(first + i)]));
+    }
+
+    template <class E, class Hook>
+    void prefill(E& be, Stream<B>& s, const detail::PrefillFrame<B>& f, Hook& hook) const {
+      for (index_t layer = first_; const auto& run : layers_) {
+        const bool last = layer + 1 == f.layers;
+        run(be, layer, s, last && f.only_wanted ? f.wanted : s.all());
+        hook(LayerEvent<B>{layer, s.x.row_range(0, s.vision), s.x.row_range(s.vision, s.rows() - s.vision), {}, {}});
+        ++layer;
+      }
+    }
+    template <class E>
+    void append(E& be, Stream<B>& s, index_t layers, RowRange wanted) const {
+      for (index_t layer = first_; const auto& run : layers_) {
+        run(be, layer, s, layer + 1 == layers ? wanted : s.all());
+        ++layer;
+      }
+    }
+
+   private:
+    index_t first_;
+    std::vector<Layer<B, C>> layers_;
+  };
+};
+
+/// `Count` ProxyV layers: proxies are made once by Pool when the stack begins and followed to its end.
+template <index_t Count, template <class, class> class Pool, template <class, class> class Update>
+struct ProxyStack {
+  static constexpr index_t count = Count;
+  static constexpr bool uses_proxies = true;
+  static_assert(Count >= dyn, "proxyv: ProxyStack: the layer count must be >= 0, or proxyv::dyn");
+
+  template <class B, class C>
+  class Of {
+    static_assert(Pool<B, C>::learned == Update<B, C>::learned,
+                  "proxyv: ProxyStack: pool and update do not fit: BilinearPool goes with VisionUpdate, LearnedPool with SplatUpdate");
+    static constexpr bool is_learned = Pool<B, C>::learned;
+
+   public:
+    template <class E>
+    Of(E& be, const C& c, const DecoderWeights<B>& w, index_t first, index_t layers) : first_(first), pool_(pool(w)) {
+      PROXYV_CHECK(layers == 0 || first + layers == c.layers, ArgumentError, "ProxyStack: layers ", first, "..", first + layers - 1, " of ",
+                   index_t{c.layers}, "; proxies go on to the last layer");
+      PROXYV_CHECK(layers == 0 || is_learned == c.learned_proxies, ArgumentError, "ProxyStack: the configuration says learned_proxies = ",
+                   bool{c.learned_proxies}, ", the pool is ", is_learned ? "learned" : "spatial");
+      for (index_t i = 0; i < layers; ++i) {
+        const auto& u = w.updates[static_cast<std::size_t>(i)];
+        Update<B, C> update({u.context, u.input, u.mix, u.out, u.gain}, c.norm_eps);
+        layers_.emplace_back(detail::make_block<B>(c, w.layers[static_cast<std::size_t>(first + i)]), std::move(update));
+        layers_.back().fold(be);
+      }
+    }
+
+    template <class E, class Hook>
+    void prefill(E& be, Stream<B>& s, const detail::PrefillFrame<B>& f, Hook& hook) const {
+      if (s.vision == 0) return text_only(be, s, f, hook);
+      if (layers_.empty()) return;
+      auto frame = be.frame();
+      ProxyStream<B> p = enter(be, frame, s, f);
+      const auto report = [&](index_t layer) {
+        hook(LayerEvent<B>{layer, s.x.row_range(0, s.vision), p.rest_rows(), p.proxy_rows(), p.splat});
+      };
+      report(first_ - 1);
+      for (index_t layer = first_; const auto& run : layers_) {
+        if (layer + 1 == f.layers && f.only_wanted && f.wanted.begin >= s.vision) {
+          run.last_rows_only(be, layer, s, p, {f.wanted.begin - s.vision, f.wanted.count});
+        } else {
+          run(be, layer, s, p);
+        }
+        report(layer);
+        ++layer;
+      }
+      be.copy(p.rest_rows(), s.x.row_range(s.vision, s.rows() - s.vision));
+    }
+
+    template <class E>
+    void append(E& be, Stream<B>& s, index_t layers, RowRange wanted) const {
+      for (index_t layer = first_; const auto& run : layers_) {
+        run.plain()(be, layer, s, layer + 1 == layers ? wanted : s.all());
+        ++layer;
+      }
+    }
+
+   private:
+    static Pool<B, C> pool(const DecoderWeights<B>& w) {
+      if constexpr (Pool<B, C>::learned) {
+        return Pool<B, C>({w.pool_key, w.pool_tokens});
+      } else {
+        return Pool<B, C>();
+      }
+    }
+
+    template <class E>
+    ProxyStream<B> enter(E& be, Frame<Elem<B>, SpaceOf<B>>& frame, Stream<B>& s, const detail::PrefillFrame<B>& f) const {
+      ProxyStream<B> p;
+      const index_t rest = s.rows() - s.vision, per_crop = f.grid.pooled_side() * f.grid.pooled_side();
+      p.proxies = f.grid.crops * per_crop;
+      p.focus = frame.matrix(p.proxies + rest, s.x.cols());
+      p.positions = f.focus_positions;
+      p.rotary = frame.template matrix<float>(p.focus.rows(), f.rotary.head_dim);
+      p.grid = f.grid;
+      p.savings = f.savings;
+      p.mask = f.mask;
+      if constexpr (Pool<B, C>::learned) p.splat = frame.matrix(s.vision, per_crop);
+      be.rotary_table(p.positions, f.rotary, p.rotary);
+      pool_(be, s.x.row_range(0, s.vision), p.proxy_rows(), p.splat, p.grid);
+      be.copy(s.x.row_range(s.vision, rest), p.rest_rows());
+      return p;
+    }
+
+    template <class E, class Hook>
+    void text_only(E& be, Stream<B>& s, const detail::PrefillFrame<B>& f, Hook& hook) const {
+      for (index_t layer = first_; const auto& run : layers_) {
+        run.plain()(be, layer, s, layer + 1 == f.layers && f.only_wanted ? f.wanted : s.all());
+        hook(LayerEvent<B>{layer, s.x.row_range(0, 0), s.x, {}, {}});
+        ++layer;
+      }
+    }
+
+    index_t first_;
+    Pool<B, C> pool_;
+    std::vector<ProxyLayer<B, C, Update>> layers_;
+  };
+};
+
+}  // namespace proxyv::inline v0

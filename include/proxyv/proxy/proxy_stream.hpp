@@ -1,0 +1,25 @@
+// ProxyStream: what flows through ProxyV layers beside the residual stream.
+#pragma once
+
+#include "proxyv/layers/stream.hpp"
+#include "proxyv/proxy/savings.hpp"
+
+namespace proxyv::inline v0 {
+
+/// The rows that query in ProxyV layers, kept together: [proxy | newline | text].
+template <class B>
+struct ProxyStream {
+  Out<B> focus;            ///< [proxies + newlines + text, hidden] residual stream of the querying rows
+  index_t proxies = 0;     ///< leading rows of focus
+  Ids<B> positions;        ///< [rows of focus]
+  Table<B> rotary;         ///< [rows of focus, head_dim]
+  Grid grid;               ///< the crops' raster
+  Out<B> splat;            ///< [vision, proxies per crop] learned proxies only
+  Savings savings;
+  View<const std::uint8_t, SpaceOf<B>> mask;  ///< plain attention only, see TokenLayout::proxy_layer_mask
+
+  Out<B> proxy_rows() const { return focus.row_range(0, proxies); }
+  Out<B> rest_rows() const { return focus.row_range(proxies, focus.rows() - proxies); }
+};
+
+}  // namespace proxyv::inline v0

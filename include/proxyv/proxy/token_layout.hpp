@@ -1,0 +1,174 @@
+// TokenLayout: which tokens a prompt has, in which packed order, at which positions.
+//
+// Outside ProxyV layers rows stand as  [ vision V | newline C | text T ],
+// inside them keys stand as            [ vision V | proxy P | newline C | text T ]
+// and queries as                                 [ proxy P | newline C | text T ].
+// The packed order is not the reading order: reading order lives in the positions, and a token
+// sees what is not after it by position. Host memory only; computed before any tensor exists.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <vector>
+
+#include "proxyv/core/checked.hpp"
+#include "proxyv/core/view.hpp"
+#include "proxyv/proxy/semantics.hpp"
+
+namespace proxyv::inline v0 {
+
+/// Stands in a prompt's ids where an image goes.
+inline constexpr TokenId image_token = -200;
+
+/// One image of a prompt: crops of an AnyRes image (base crop first), or frames of a video.
+struct ImageSlot {
+  index_t crops = 0;
+  bool video = false;
+};
+
+/// What a model says about its vision tokens.
+struct CropShape {
+  index_t tokens = 0;      ///< full vision tokens per crop
+  index_t proxies = 0;     ///< proxy tokens per crop; 0 = no proxies
+  index_t max_length = 0;  ///< cap on vision + newline + text tokens, text is cut; 0 = none
+};
+
+/// A prompt of one row, packed. See the top of the file for the orders.
+class TokenLayout {
+ public:
+  TokenLayout() = default;
+
+  /// ids: the prompt, with image_token once per image, in order.
+  /// Throws ArgumentError when placeholders and images do not match, there is no text token, or
+  /// there is no room for one.   Source: prepare_inputs_labels_for_multimodal, llava_arch.py.
+  TokenLayout(Span<const TokenId> ids, Span<const ImageSlot> images, const CropShape& shape, const Semantics& semantics = {})
+      : shape_(shape) {
+    PROXYV_CHECK(shape.tokens >= 0 && shape.proxies >= 0 && shape.max_length >= 0, ArgumentError, "TokenLayout: negative size");
+    check_sizes(ids, images);
+    std::vector<std::int32_t> newline, proxy;
+    index_t cursor = 0, image = 0, vision_end = -1;
+    for (const TokenId id : ids) {
+      if (id != image_token) {
+        text_ids_.push_back(id);
+        text_positions_.push_back(static_cast<std::int32_t>(cursor++));
+        continue;
+      }
+      const ImageSlot& slot = images[image++];
+      add_image(slot, cursor, semantics, newline, proxy);
+      cursor += slot.crops * (shape.tokens + 1);
+      vision_end = cursor - 1;
+    }
+    cut_text(static_cast<index_t>(newline.size()));
+    finish(newline, proxy, vision_end, semantics);
+  }
+
+  index_t vision() const { return vision_; }
+  index_t newlines() const { return newlines_; }
+  index_t text() const { return static_cast<index_t>(text_ids_.size()); }
+  index_t proxies() const { return proxies_; }
+  index_t crops() const { return newlines_; }
+  /// Vision, newline and text tokens: rows outside ProxyV layers and in the cache.
+  index_t rows() const { return vision_ + newlines_ + text(); }
+  const CropShape& crop_shape() const { return shape_; }
+
+  Span<const TokenId> text_ids() const { return {text_ids_.data(), text()}; }
+  /// [rows] positions of vision, newline, text.
+  Span<const std::int32_t> positions() const { return {positions_.data(), rows()}; }
+  /// [proxies + newlines + text] positions of the rows that query in ProxyV layers. Proxies are
+  /// numbered 0, 1, 2, ... from the start of their image; they do not line up with the tokens they
+  /// stand for.
+  Span<const std::int32_t> focus_positions() const { return {focus_positions_.data(), proxies_ + newlines_ + text()}; }
+
+  /// Packed row whose logits choose the next token, and that token's position.
+  index_t last_row() const { return last_row_; }
+  index_t next_position() const { return next_position_; }
+
+  /// May row `query` look at row `key`, both packed [vision | newline | text]?
+  bool sees(index_t query, index_t key) const { return positions_[at(query)] >= positions_[at(key)]; }
+
+  /// The same in a ProxyV layer: query in [proxy | newline | text], key in [vision | proxy | newline | text].
+  /// Proxies do not see full vision tokens, and nothing but proxies sees proxies.
+  bool proxy_layer_sees(index_t query, index_t key) const {
+    const bool from_proxy = query < proxies_;
+    if (key < vision_) return !from_proxy && focus_positions_[at(query)] >= positions_[at(key)];
+    const index_t focus_key = key - vision_;
+    if (focus_key < proxies_ && !from_proxy) return false;
+    return focus_positions_[at(query)] >= focus_positions_[at(focus_key)];
+  }
+
+  /// proxy_layer_sees as bytes [proxy + newline + text, vision + proxy + newline + text].
+  std::vector<std::uint8_t> proxy_layer_mask() const {
+    const index_t queries = proxies_ + newlines_ + text(), keys = vision_ + queries;
+    std::vector<std::uint8_t> mask(at(element_count(queries, keys, "mask")));
+    for (index_t q = 0; q < queries; ++q)
+      for (index_t k = 0; k < keys; ++k) mask[at(q * keys + k)] = proxy_layer_sees(q, k) ? 1 : 0;
+    return mask;
+  }
+
+ private:
+  static std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
+
+  void check_sizes(Span<const TokenId> ids, Span<const ImageSlot> images) const {
+    index_t placeholders = 0;
+    for (const TokenId id : ids) placeholders += id == image_token ? 1 : 0;
+    PROXYV_CHECK(placeholders == images.size(), ArgumentError, "TokenLayout: ", placeholders, " image placeholders in the prompt, ",
+                 images.size(), " images");
+    PROXYV_CHECK(ids.size() > placeholders, ArgumentError, "TokenLayout: a prompt needs at least one text token");
+    index_t all = ids.size();
+    for (const ImageSlot& slot : images) {
+      PROXYV_CHECK(slot.crops > 0 && shape_.tokens > 0, ArgumentError, "TokenLayout: an image of ", slot.crops, " crops of ", shape_.tokens,
+                   " tokens");
+      const auto tokens = checked_mul(slot.crops, shape_.tokens + shape_.proxies + 1);
+      const auto sum = tokens ? checked_add(all, *tokens) : std::nullopt;
+      PROXYV_CHECK(sum.has_value() && *sum <= std::numeric_limits<std::int32_t>::max(), ArgumentError, "TokenLayout: too many tokens");
+      all = *sum;
+    }
+  }
+
+  void add_image(const ImageSlot& slot, index_t start, const Semantics& semantics, std::vector<std::int32_t>& newline,
+                 std::vector<std::int32_t>& proxy) {
+    const index_t stride = shape_.tokens + 1;
+    const bool shifted = semantics.subcrop_newline_without_base_offset && !slot.video;
+    for (index_t c = 0; c < slot.crops; ++c) {
+      for (index_t j = 0; j < shape_.tokens; ++j) positions_.push_back(static_cast<std::int32_t>(start + c * stride + j));
+      const index_t own = c * stride + shape_.tokens;
+      newline.push_back(static_cast<std::int32_t>(start + (shifted && c > 0 ? own - stride : own)));
+    }
+    for (index_t p = 0; p < slot.crops * shape_.proxies; ++p) proxy.push_back(static_cast<std::int32_t>(start + p));
+  }
+
+  /// Text is cut from the end; vision never is.
+  void cut_text(index_t crops) {
+    if (shape_.max_length == 0) return;
+    const index_t room = shape_.max_length - crops * (shape_.tokens + 1);
+    PROXYV_CHECK(room >= 1, ArgumentError, "TokenLayout: ", crops, " crops leave no room for text in ", shape_.max_length, " tokens");
+    if (text() > room) {
+      text_ids_.resize(at(room));
+      text_positions_.resize(at(room));
+    }
+  }
+
+  void finish(const std::vector<std::int32_t>& newline, const std::vector<std::int32_t>& proxy, index_t vision_end, const Semantics& semantics) {
+    vision_ = static_cast<index_t>(positions_.size());
+    newlines_ = static_cast<index_t>(newline.size());
+    proxies_ = static_cast<index_t>(proxy.size());
+    focus_positions_ = proxy;
+    for (auto* to : {&positions_, &focus_positions_}) {
+      to->insert(to->end(), newline.begin(), newline.end());
+      to->insert(to->end(), text_positions_.begin(), text_positions_.end());
+    }
+    const index_t last_text = text_positions_.back();
+    const bool ends_in_text = last_text > vision_end;
+    next_position_ = (ends_in_text ? last_text : vision_end) + 1;
+    last_row_ = ends_in_text ? rows() - 1 : vision_ + newlines_ - 1;
+    if (semantics.next_token == NextToken::packed_last) last_row_ = rows() - 1;
+    if (semantics.decode_position == DecodePosition::packed) next_position_ = rows();
+  }
+
+  CropShape shape_;
+  index_t vision_ = 0, newlines_ = 0, proxies_ = 0, last_row_ = 0, next_position_ = 0;
+  std::vector<TokenId> text_ids_;
+  std::vector<std::int32_t> text_positions_, positions_, focus_positions_;
+};
+
+}  // namespace proxyv::inline v0

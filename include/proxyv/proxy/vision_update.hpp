@@ -1,0 +1,147 @@
+// The guided update: full vision tokens follow their proxies, without attention or FFN on them.
+//
+//   full <- rms_norm( full + out silu( mix [ input full ; spread(context proxy) ] ) )
+//
+// No non-linearity stands between input/context and mix = [A | B], so the folded form uses A*input
+// on full tokens and B*context on proxies: 2*inner^2 fewer multiply-adds per vision token, no
+// concatenation, and the proxies' part is added before the SiLU.
+#pragma once
+
+#include "proxyv/layers/linear.hpp"
+#include "proxyv/layers/norm.hpp"
+#include "proxyv/proxy/proxy_stream.hpp"
+
+namespace proxyv::inline v0 {
+
+/// Spatial proxies: each is copied to the factor x factor block it stands for.
+struct BlockSpread {
+  static constexpr bool learned = false;
+
+  template <class E, class Small, class Wide, class Splat>
+    requires ProxyOps<E>
+  static void spread(E& be, const Small& small, const Wide& wide, const Splat& /*splat*/, const Grid& grid) {
+    be.upsample(small, wide, grid);
+  }
+};
+
+/// Learned proxies: each token gets its splat-weighted mix of the crop's proxies.
+struct SplatSpread {
+  static constexpr bool learned = true;
+
+  template <class E, class Small, class Wide, class Splat>
+    requires GemmOps<E>
+  static void spread(E& be, const Small& small, const Wide& wide, const Splat& splat, const Grid& grid) {
+    const index_t tokens = grid.side * grid.side, n = splat.cols();
+    for (index_t c = 0; c < grid.crops; ++c)
+      be.product(splat.row_range(c * tokens, tokens), small.row_range(c * n, n), wide.row_range(c * tokens, tokens), 0.f);
+  }
+};
+
+/// The update with its weights. Source: ProxyV section 3.3; VisionMLP in vision_mlp.py of the reference.
+template <class B, class Cfg, class Spread>
+class GuidedUpdate {
+ public:
+  static constexpr bool learned = Spread::learned;
+  struct Weights {
+    WeightOf<B> context;  ///< [inner, hidden]
+    WeightOf<B> input;    ///< [inner, hidden]
+    WeightOf<B> mix;      ///< [inner, 2*inner], input part first
+    WeightOf<B> out;      ///< [hidden, inner]
+    Vec<B> gain;          ///< [hidden]
+  };
+
+  GuidedUpdate(const Weights& w, float eps) : w_(w), norm_(w.gain, eps) {
+    PROXYV_CHECK(w.mix.cols() == 2 * w.mix.rows() && w.input.rows() == w.mix.rows() && w.context.rows() == w.mix.rows() &&
+                     w.out.cols() == w.mix.rows() && w.out.rows() == w.input.cols() && w.context.cols() == w.input.cols(),
+                 ShapeError, "VisionUpdate: input ", shape_text(w.input.rows(), w.input.cols()), ", context ",
+                 shape_text(w.context.rows(), w.context.cols()), ", mix ", shape_text(w.mix.rows(), w.mix.cols()), ", out ",
+                 shape_text(w.out.rows(), w.out.cols()), ", wanted [i, h], [i, h], [i, 2i], [h, i]");
+  }
+
+  /// Makes the folded weights, in the engine's element type. Start-up only: allocates.
+  template <class E>
+    requires GemmOps<E> && GatherOps<E> && SameTensorsAs<E, B>
+  void fold(E& be) {
+    const index_t inner = w_.mix.rows(), hidden = w_.input.cols();
+    auto rows = be.template alloc<std::int32_t>(inner);
+    auto counting = host_buffer<std::int32_t>(inner);
+    for (index_t i = 0; i < inner; ++i) counting.data()[i] = static_cast<std::int32_t>(i);
+    be.upload(Span<const std::int32_t>(counting.span()), rows.span());
+
+    auto mix = be.template alloc<Elem<B>>(2 * inner * inner);
+    auto projection = be.template alloc<Elem<B>>(inner * hidden);
+    be.embed(w_.mix, rows.span(), mix.matrix(inner, 2 * inner));
+    const auto fold_into = [&](const WeightOf<B>& second, index_t half, Buffer<Elem<B>, SpaceOf<B>>& folded) {
+      be.embed(second, rows.span(), projection.matrix(inner, hidden));
+      folded = be.template alloc<Elem<B>>(inner * hidden);
+      be.product(mix.matrix(inner, 2 * inner).col_range(half * inner, inner), projection.matrix(inner, hidden),
+                 folded.matrix(inner, hidden), 0.f);
+    };
+    fold_into(w_.input, 0, folded_input_);
+    fold_into(w_.context, 1, folded_context_);
+    be.sync();
+  }
+
+  /// full [crops*side^2, hidden] in/out; proxies [crops*n, hidden] in, as they leave the layer;
+  /// splat [crops*side^2, n] in for learned proxies.
+  /// Cost folded: 2 * full * 2*hidden*inner + 2 * proxies * hidden*inner FLOPs.
+  template <class E>
+    requires GemmOps<E> && NormOps<E> && SameTensorsAs<E, B>
+  void operator()(E& be, Out<B> full, In<B> proxies, In<B> splat, const Grid& grid, bool folded) const {
+    const index_t inner = w_.mix.rows();
+    auto frame = be.frame();
+    auto mixed = frame.matrix(full.rows(), inner);
+    if (folded) {
+      mix_folded(be, full, proxies, splat, grid, mixed);
+    } else {
+      mix_plain(be, full, proxies, splat, grid, mixed);
+    }
+    be.gemm(mixed, w_.out, full, {.beta = 1.f});
+    norm_(be, full, full);
+  }
+
+ private:
+  template <class E>
+  void mix_folded(E& be, In<B> full, In<B> proxies, In<B> splat, const Grid& grid, Out<B> mixed) const {
+    const index_t inner = w_.mix.rows(), hidden = w_.input.cols();
+    PROXYV_CHECK(folded_input_.size() > 0, ArgumentError, "VisionUpdate: the folded form was asked for before fold()");
+    auto frame = be.frame();
+    auto context = frame.matrix(proxies.rows(), inner);
+    be.gemm(proxies, WeightOf<B>(folded_context_.matrix(inner, hidden)), context, {});
+    Spread::spread(be, In<B>(context), mixed, splat, grid);
+    be.gemm(full, WeightOf<B>(folded_input_.matrix(inner, hidden)), mixed, {.act = Act::silu, .beta = 1.f});
+  }
+
+  /// As the formula reads, in the reference's order.
+  template <class E>
+  void mix_plain(E& be, In<B> full, In<B> proxies, In<B> splat, const Grid& grid, Out<B> mixed) const {
+    const index_t inner = w_.mix.rows();
+    auto frame = be.frame();
+    auto joined = frame.matrix(full.rows(), 2 * inner);
+    be.gemm(full, w_.input, joined.col_range(0, inner), {});
+    if constexpr (Spread::learned) {
+      auto wide = frame.matrix(full.rows(), full.cols());
+      Spread::spread(be, proxies, wide, splat, grid);
+      be.gemm(wide, w_.context, joined.col_range(inner, inner), {});
+    } else {
+      auto context = frame.matrix(proxies.rows(), inner);
+      be.gemm(proxies, w_.context, context, {});
+      Spread::spread(be, In<B>(context), joined.col_range(inner, inner), splat, grid);
+    }
+    be.gemm(joined, w_.mix, mixed, {.act = Act::silu});
+  }
+
+  Weights w_;
+  RmsNorm<B> norm_;
+  Buffer<Elem<B>, SpaceOf<B>> folded_input_, folded_context_;
+};
+
+/// Guided update for spatial proxies (BilinearPool).
+template <class B, class Cfg>
+using VisionUpdate = GuidedUpdate<B, Cfg, BlockSpread>;
+
+/// Guided update for learned proxies (LearnedPool).
+template <class B, class Cfg>
+using SplatUpdate = GuidedUpdate<B, Cfg, SplatSpread>;
+
+}  // namespace proxyv::inline v0

@@ -109,6 +109,11 @@ void check_config(const C& c) {
                index_t{c.layers});
   PROXYV_CHECK(c.crop_side % c.proxy_factor == 0, ArgumentError, "config: proxy_factor ", index_t{c.proxy_factor}, " does not divide crop_side ",
                index_t{c.crop_side});
+  PROXYV_CHECK(c.norm_eps >= 0.f && c.norm_eps < 1.f, ArgumentError, "config: norm_eps is ", float{c.norm_eps}, ", wanted a number in [0, 1)");
+  PROXYV_CHECK(c.rope_theta > 0.0 && c.rope_theta <= 1e15, ArgumentError, "config: rope_theta is ", double{c.rope_theta},
+               ", wanted a positive number");
+  PROXYV_CHECK(c.update_inner >= 0 && c.update_inner <= (index_t{1} << 24), ArgumentError, "config: update_inner is ", index_t{c.update_inner},
+               ", wanted 0..16777216");
   PROXYV_CHECK(c.proxy_start == c.layers || c.update_inner > 0, ArgumentError, "config: update_inner is ", index_t{c.update_inner},
                ", ProxyV layers need an inner width");
 }

@@ -7,6 +7,7 @@
 // cache. Nothing here allocates after construction but the plain form's mask.
 #pragma once
 
+#include <limits>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -15,6 +16,7 @@
 #include "proxyv/backend/plan.hpp"
 #include "proxyv/layers/embedding.hpp"
 #include "proxyv/layers/lm_head.hpp"
+#include "proxyv/layers/shape_check.hpp"
 #include "proxyv/model/stack.hpp"
 #include "proxyv/proxy/token_layout.hpp"
 
@@ -35,6 +37,19 @@ struct PrefillOptions {
 };
 
 namespace detail {
+
+/// Tells an object that was moved from.
+struct Alive {
+  bool yes = true;
+
+  Alive() = default;
+  Alive(Alive&& other) noexcept : yes(std::exchange(other.yes, false)) {}
+  Alive& operator=(Alive&& other) noexcept {
+    yes = std::exchange(other.yes, false);
+    return *this;
+  }
+  ~Alive() = default;
+};
 
 template <class Cfg, class... Stacks>
 struct Composition {
@@ -78,13 +93,9 @@ class Decoder {
   template <class E>
     requires SameTensorsAs<E, B>
   Decoder(E& be, const Cfg& cfg, const DecoderWeights<B>& w, std::shared_ptr<const void> owner = nullptr)
-      : cfg_(checked(cfg)),
-        owner_(std::move(owner)),
-        embedding_(w.embed),
-        newline_(w.newline),
-        stacks_(make_stacks(be, cfg, w, std::index_sequence_for<Stacks...>{})),
-        head_(RmsNorm<B>(w.norm, cfg.norm_eps), w.lm_head) {}
+      : Decoder(be, cfg, checked(cfg, w), std::move(owner), Fits{}) {}
 
+  /// A decoder that was moved from can be assigned to or destroyed; anything else throws ArgumentError.
   Decoder(Decoder&&) = default;
   Decoder& operator=(Decoder&&) = default;
 
@@ -107,7 +118,7 @@ class Decoder {
     requires SameTensorsAs<E, B>
   void prefill(E& be, const Prompt<B>& prompt, KvCache<B>& cache, Out<B> logits, const PrefillOptions& options = {}, Hook&& hook = {}) const {
     check_prompt(prompt, cache, logits);
-    require_workspace(be, [&](auto& plan) {
+    require_workspace<B>(be, "decoder", [&](auto& plan) {
       NoHook none;
       run_prompt(plan, prompt, cache, logits, options, none);
     });
@@ -131,11 +142,13 @@ class Decoder {
   void append(E& be, In<B> embeddings, KvCache<B>& cache, Out<B> logits) const {
     check_append(embeddings.rows(), cache, logits);
     PROXYV_CHECK(embeddings.cols() == cfg_.hidden, ShapeError, "append: embeddings of width ", embeddings.cols(), ", wanted ", index_t{cfg_.hidden});
+    PROXYV_CHECK(embeddings.data() != nullptr, ArgumentError, "append: null embeddings");
     append_rows(be, embeddings.rows(), cache, logits, [&](auto& engine, Out<B> x) { engine.copy(embeddings, x); });
   }
 
   /// What a prefill of this layout costs, workspace included. Computes nothing, needs no weights' memory.
   Cost plan_prefill(const TokenLayout& layout, const PrefillOptions& options = {}) const {
+    check_layout(layout);
     PlanBackend<B> plan;
     KvCache<B> cache(plan, cache_shape(layout.rows()));
     NoHook none;
@@ -145,6 +158,8 @@ class Decoder {
 
   /// What `tokens` more tokens cost after `past` cached ones.
   Cost plan_append(index_t past, index_t tokens = 1) const {
+    check_alive();
+    PROXYV_CHECK(past >= 0 && tokens > 0 && past <= last_position - tokens, ArgumentError, "plan_append: ", tokens, " tokens after ", past);
     PlanBackend<B> plan;
     KvCache<B> cache(plan, cache_shape(past + tokens));
     cache.commit(past, past);
@@ -153,9 +168,24 @@ class Decoder {
   }
 
  private:
-  static const Cfg& checked(const Cfg& cfg) {
+  struct Fits {};
+
+  template <class E>
+  Decoder(E& be, const Cfg& cfg, const DecoderWeights<B>& w, std::shared_ptr<const void> owner, Fits)
+      : cfg_(cfg),
+        owner_(std::move(owner)),
+        embedding_(w.embed),
+        newline_(w.newline),
+        stacks_(make_stacks(be, cfg, w, std::index_sequence_for<Stacks...>{})),
+        head_(RmsNorm<B>(w.norm, cfg.norm_eps), w.lm_head) {}
+
+  /// The weights, complete and of the shapes that the configuration, itself possible, says.
+  static DecoderWeights<B> checked(const Cfg& cfg, DecoderWeights<B> w) {
     check_config(cfg);
-    return cfg;
+    auto c = RuntimeConfig::from(cfg);
+    if (!uses_proxies) c.proxy_start = c.layers;  // updates that a plain decoder never reads
+    for_each_tensor<B>(c, w, !w.newline.empty(), ShapeCheck<B>{});
+    return w;
   }
 
   static index_t layers_of(const Cfg& cfg, index_t stack, index_t static_count) {
@@ -182,29 +212,43 @@ class Decoder {
     return stacks;
   }
 
-  void check_prompt(const Prompt<B>& prompt, const KvCache<B>& cache, const Out<B>& logits) const {
-    const TokenLayout& layout = prompt.layout;
+  static constexpr index_t last_position = std::numeric_limits<std::int32_t>::max();
+
+  void check_alive() const { PROXYV_CHECK(alive_.yes, ArgumentError, "Decoder: used after it was moved from"); }
+
+  void check_layout(const TokenLayout& layout) const {
+    check_alive();
     const CropShape wanted = crop_shape();
     PROXYV_CHECK(layout.rows() > 0, ArgumentError, "prefill: the layout is empty");
-    PROXYV_CHECK(cache.length() == 0, ArgumentError, "prefill: the cache holds ", cache.length(), " rows; a prompt starts an empty one");
     PROXYV_CHECK(layout.vision() == 0 || (layout.crop_shape().tokens == wanted.tokens && layout.crop_shape().proxies == wanted.proxies),
                  ShapeError, "prefill: the layout has ", layout.crop_shape().tokens, " tokens and ", layout.crop_shape().proxies,
                  " proxies per crop, the model wants ", wanted.tokens, " and ", wanted.proxies);
+  }
+
+  void check_prompt(const Prompt<B>& prompt, const KvCache<B>& cache, const Out<B>& logits) const {
+    const TokenLayout& layout = prompt.layout;
+    check_layout(layout);
+    PROXYV_CHECK(cache.length() == 0, ArgumentError, "prefill: the cache holds ", cache.length(), " rows; a prompt starts an empty one");
     PROXYV_CHECK(prompt.vision.rows() == layout.vision() && (layout.vision() == 0 || prompt.vision.cols() == cfg_.hidden), ShapeError,
                  "prefill: image features ", shape_text(prompt.vision.rows(), prompt.vision.cols()), ", wanted ",
                  shape_text(layout.vision(), cfg_.hidden));
+    PROXYV_CHECK(layout.vision() == 0 || prompt.vision.data() != nullptr, ArgumentError, "prefill: null image features");
     PROXYV_CHECK(layout.vision() == 0 || newline_.size() == cfg_.hidden, ArgumentError, "prefill: a prompt with images, but the model has no model.image_newline");
     if (prompt.text.empty()) {
       embedding_.check(layout.text_ids());
     } else {
       PROXYV_CHECK(prompt.text.rows() == layout.text() && prompt.text.cols() == cfg_.hidden, ShapeError, "prefill: text embeddings ",
                    shape_text(prompt.text.rows(), prompt.text.cols()), ", wanted ", shape_text(layout.text(), cfg_.hidden));
+      PROXYV_CHECK(prompt.text.data() != nullptr, ArgumentError, "prefill: null text embeddings");
     }
     check_cache(cache, layout.rows(), logits);
   }
 
   void check_append(index_t tokens, const KvCache<B>& cache, const Out<B>& logits) const {
+    check_alive();
     PROXYV_CHECK(tokens > 0, ArgumentError, "append: no tokens");
+    PROXYV_CHECK(cache.next_position() <= last_position - tokens, ArgumentError, "append: ", tokens, " tokens from position ",
+                 cache.next_position(), " on, wanted positions below ", last_position);
     check_cache(cache, tokens, logits);
   }
 
@@ -214,15 +258,8 @@ class Decoder {
     cache.require(rows);
     PROXYV_CHECK(logits.rows() == 1 && logits.cols() == cfg_.vocab, ShapeError, "logits: ", shape_text(logits.rows(), logits.cols()), ", wanted ",
                  shape_text(1, cfg_.vocab));
-  }
-
-  /// Runs the same work on a counting engine first, so that a small workspace is refused up front.
-  template <class E, class Work>
-  static void require_workspace(E& be, Work&& work) {
-    PlanBackend<B> plan;
-    work(plan);
-    const std::size_t needed = plan.cost().workspace;
-    if (needed > be.workspace_available()) detail::fail(WorkspaceError("decoder", needed, be.workspace_available()));
+    PROXYV_CHECK(logits.data() != nullptr, ArgumentError, "logits: null memory");
+    PROXYV_CHECK(embedding_.table().data() != nullptr, ArgumentError, "Decoder: the weights have shapes but no memory; they can only be planned with");
   }
 
   template <class E>
@@ -288,7 +325,7 @@ class Decoder {
 
   template <class E, class Fill>
   void append_rows(E& be, index_t n, KvCache<B>& cache, Out<B> logits, Fill&& fill) const {
-    require_workspace(be, [&](auto& plan) { run_append(plan, n, cache, logits, fill); });
+    require_workspace<B>(be, "decoder", [&](auto& plan) { run_append(plan, n, cache, logits, fill); });
     run_append(be, n, cache, logits, fill);
     cache.commit(n, cache.next_position() + n);
   }
@@ -341,6 +378,7 @@ class Decoder {
     head_(be, last, frame.matrix(1, cfg_.hidden), logits);
   }
 
+  detail::Alive alive_;
   [[no_unique_address]] Cfg cfg_;
   std::shared_ptr<const void> owner_;
   Embedding<B> embedding_;

@@ -114,6 +114,8 @@ struct ProxyStack {
    public:
     template <class E>
     Of(E& be, const C& c, const DecoderWeights<B>& w, index_t first, index_t layers) : first_(first), pool_(pool(w)) {
+      PROXYV_CHECK(layers == 0 || first == c.proxy_start, ArgumentError, "ProxyStack: begins at layer ", first,
+                   ", the configuration says proxy_start = ", index_t{c.proxy_start});
       PROXYV_CHECK(layers == 0 || first + layers == c.layers, ArgumentError, "ProxyStack: layers ", first, "..", first + layers - 1, " of ",
                    index_t{c.layers}, "; proxies go on to the last layer");
       PROXYV_CHECK(layers == 0 || is_learned == c.learned_proxies, ArgumentError, "ProxyStack: the configuration says learned_proxies = ",

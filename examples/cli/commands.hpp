@@ -1,0 +1,12 @@
+// The commands of the program `proxyv`. Each adds itself to the command line and runs when chosen.
+#pragma once
+
+#include <CLI/CLI.hpp>
+
+namespace cli {
+
+void add_ask(CLI::App& app);
+void add_inspect(CLI::App& app);
+void add_plan(CLI::App& app);
+
+}  // namespace cli

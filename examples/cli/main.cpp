@@ -1,0 +1,27 @@
+// The program `proxyv`: ask a checkpoint about a picture, inspect one, plan what one would cost.
+#include <cstdio>
+#include <exception>
+
+#include "commands.hpp"
+#include "proxyv/core/error.hpp"
+#include "proxyv/version.hpp"
+
+int main(int argc, char** argv) {
+  CLI::App app{"ProxyV: large multimodal models that keep every vision token and compute on few.\n"
+               "Example: proxyv plan --model vicuna-7b --start-layer 12"};
+  app.name("proxyv");
+  app.require_subcommand(1);
+  app.set_version_flag("--version", PROXYV_VERSION);
+  cli::add_ask(app);
+  cli::add_inspect(app);
+  cli::add_plan(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "proxyv: %s\n", e.what());
+    return 2;
+  }
+  return 0;
+}

@@ -1,0 +1,169 @@
+// proxyv plan: tokens, FLOPs and memory of a model before any weight is loaded.
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <memory>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "commands.hpp"
+#include "proxyv/eigen/backend.hpp"
+#include "proxyv/model/lmm.hpp"
+#include "table.hpp"
+
+namespace cli {
+namespace {
+
+namespace pv = proxyv;
+using pv::index_t;
+using Engine = pv::EigenBackend;
+
+struct PlanOptions {
+  std::string model = "vicuna-7b";
+  std::optional<index_t> start_layer, reduce;
+  index_t crops = 5, text = 50;
+  std::string weights = "bf16";
+  bool json = false;
+};
+
+struct Preset {
+  const char* name;
+  pv::RuntimeConfig config;
+};
+
+const std::vector<Preset>& presets() {
+  using pv::RuntimeConfig;
+  static const std::vector<Preset> all{{"vicuna-7b", RuntimeConfig::from(pv::presets::Vicuna7B{})},
+                                       {"vicuna-13b", RuntimeConfig::from(pv::presets::Vicuna13B{})},
+                                       {"llama3-8b", RuntimeConfig::from(pv::presets::Llama3_8B{})},
+                                       {"qwen2-7b", RuntimeConfig::from(pv::presets::Qwen2_7B{})},
+                                       {"phi3-3b", RuntimeConfig::from(pv::presets::Phi3_3B{})},
+                                       {"internlm2-7b", RuntimeConfig::from(pv::presets::InternLM2_7B{})},
+                                       {"tiny", RuntimeConfig::from(pv::presets::Tiny{})}};
+  return all;
+}
+
+std::string preset_names() {
+  std::string out;
+  for (const Preset& p : presets()) out += (out.empty() ? "" : ", ") + std::string(p.name);
+  return out;
+}
+
+pv::RuntimeConfig find_model(const std::string& name) {
+  for (const Preset& p : presets())
+    if (name == p.name) return p.config;
+  const std::string config = name + "/config.json";
+  PROXYV_CHECK(std::filesystem::exists(config), pv::ArgumentError, "plan: no model \"", name, "\"; wanted one of ", preset_names(),
+               ", or a checkpoint folder with a config.json");
+  return pv::runtime_config(pv::io::read_config(config));
+}
+
+/// One way of running the model.
+struct Plan {
+  index_t proxies = 0;
+  double weight_bytes = 0.0, cache_bytes = 0.0;
+  pv::Cost plain, saved, decode;
+};
+
+struct CountBytes {
+  double& bytes;
+  pv::DType type;
+  void add(index_t n, std::size_t size) { bytes += static_cast<double>(n) * static_cast<double>(size); }
+  void matrix(const std::string&, pv::Weight<>&, index_t rows, index_t cols) { add(rows * cols, pv::dtype_size(type)); }
+  void dense(const std::string&, pv::View<const float>&, index_t rows, index_t cols) { add(rows * cols, 4); }
+  void vector(const std::string&, pv::Span<const float>&, index_t n) { add(n, 4); }
+};
+
+template <class Decoder>
+Plan plan_decoder(const pv::RuntimeConfig& config, const PlanOptions& o) {
+  const pv::DType type = o.weights == "f32" ? pv::DType::f32 : pv::DType::bf16;
+  pv::PlanBackend<Engine> engine;
+  const Decoder decoder(engine, config, pv::shape_only_weights<Engine>(config, type));
+  std::vector<pv::TokenId> ids(static_cast<std::size_t>(o.text + (o.crops > 0 ? 1 : 0)), 0);
+  if (o.crops > 0) ids[0] = pv::image_token;
+  const pv::ImageSlot image{o.crops};
+  const pv::TokenLayout layout({ids.data(), static_cast<index_t>(ids.size())}, {&image, o.crops > 0 ? 1 : 0}, decoder.crop_shape());
+
+  Plan out;
+  out.proxies = layout.proxies();
+  out.plain = decoder.plan_prefill(layout, {.savings = pv::Savings::none()});
+  out.saved = decoder.plan_prefill(layout);
+  out.decode = decoder.plan_append(layout.rows());
+  out.cache_bytes = static_cast<double>(pv::KvCache<Engine>::bytes(decoder.cache_shape(layout.rows())));
+  pv::DecoderWeights<Engine> weights;
+  pv::for_each_tensor<Engine>(config, weights, o.crops > 0, CountBytes{out.weight_bytes, type});
+  return out;
+}
+
+Plan plan_config(const pv::RuntimeConfig& config, const PlanOptions& o) {
+  if (config.proxy_start == config.layers) return plan_decoder<pv::PlainDecoder<Engine>>(config, o);
+  if (config.learned_proxies) return plan_decoder<pv::LearnedProxyDecoder<Engine>>(config, o);
+  return plan_decoder<pv::ProxyDecoder<Engine>>(config, o);
+}
+
+nlohmann::json plan_json(const Plan& p) {
+  return {{"proxies", p.proxies},
+          {"prefill_gflop_plain", p.plain.flops() / 1e9},
+          {"prefill_gflop_exact_savings", p.saved.flops() / 1e9},
+          {"decode_gflop_per_token", p.decode.flops() / 1e9},
+          {"weight_bytes", p.weight_bytes},
+          {"cache_bytes", p.cache_bytes},
+          {"workspace_bytes", p.saved.workspace}};
+}
+
+void print_plans(const pv::RuntimeConfig& config, const PlanOptions& o, const Plan& baseline, const Plan& proxyv) {
+  const index_t vision = o.crops * pv::tokens_per_crop(config);
+  fmt::print("{}: {} layers, hidden {}; {} vision, {} newline, {} text tokens\n", o.model, config.layers, config.hidden, vision, o.crops, o.text);
+  fmt::print("ProxyV from layer {}: {} proxies, one for {} x {} vision tokens\n\n", config.proxy_start, proxyv.proxies, config.proxy_factor,
+             config.proxy_factor);
+  const auto row = [](const char* name, double before, double after, const auto& text) {
+    return std::vector<std::string>{name, text(before), text(after), saved_text(before, after)};
+  };
+  const auto gflop = [](double flops) { return fmt::format("{:.1f} GFLOP", flops / 1e9); };
+  fmt::print("{}", table({{"", "baseline", "ProxyV", "saved"},
+                          row("prefill, as the paper counts", baseline.plain.flops(), proxyv.plain.flops(), gflop),
+                          row("prefill, with exact savings", baseline.saved.flops(), proxyv.saved.flops(), gflop),
+                          row("decode, per token", baseline.decode.flops(), proxyv.decode.flops(), gflop),
+                          row(("weights, " + o.weights).c_str(), baseline.weight_bytes, proxyv.weight_bytes, bytes_text),
+                          row("key/value cache", baseline.cache_bytes, proxyv.cache_bytes, bytes_text),
+                          row("workspace", static_cast<double>(baseline.saved.workspace), static_cast<double>(proxyv.saved.workspace), bytes_text)}));
+}
+
+void plan(const PlanOptions& o) {
+  pv::RuntimeConfig config = find_model(o.model);
+  if (o.start_layer) config.proxy_start = *o.start_layer;
+  if (o.reduce) config.proxy_factor = *o.reduce;
+  pv::check_config(config);
+  pv::RuntimeConfig plain = config;
+  plain.proxy_start = plain.layers;
+  const Plan baseline = plan_config(plain, o), proxyv = plan_config(config, o);
+  if (o.json) {
+    nlohmann::json out{{"model", o.model},   {"start_layer", config.proxy_start}, {"reduce", config.proxy_factor}, {"crops", o.crops},
+                       {"text", o.text},     {"weights", o.weights},              {"vision", o.crops * pv::tokens_per_crop(config)},
+                       {"baseline", plan_json(baseline)}, {"proxyv", plan_json(proxyv)}};
+    out["prefill_saved_plain"] = 1.0 - proxyv.plain.flops() / baseline.plain.flops();
+    fmt::print("{}\n", out.dump(2, ' ', false, nlohmann::json::error_handler_t::replace));
+    return;
+  }
+  print_plans(config, o, baseline, proxyv);
+}
+
+}  // namespace
+
+void add_plan(CLI::App& app) {
+  auto o = std::make_shared<PlanOptions>();
+  CLI::App* sub = app.add_subcommand("plan", "What a model would cost, without loading weights");
+  sub->footer("Example: proxyv plan --model vicuna-7b --start-layer 12 --reduce 4 --crops 5 --text 50");
+  sub->add_option("--model", o->model, "Preset (" + preset_names() + ") or checkpoint folder")->capture_default_str();
+  sub->add_option("--start-layer", o->start_layer, "First ProxyV layer; by default the model's own")->check(CLI::Range(0, 4096));
+  sub->add_option("--reduce", o->reduce, "Reduction per side of a crop; by default the model's own")->check(CLI::Range(1, 4096));
+  sub->add_option("--crops", o->crops, "Crops of the picture, the base crop included")->capture_default_str()->check(CLI::Range(0, 65536));
+  sub->add_option("--text", o->text, "Text tokens")->capture_default_str()->check(CLI::Range(1, 1 << 24));
+  sub->add_option("--weights", o->weights, "Type weights are stored in")->capture_default_str()->check(CLI::IsMember({"f32", "bf16"}));
+  sub->add_flag("--json", o->json, "Print one JSON object");
+  sub->callback([o] { plan(*o); });
+}
+
+}  // namespace cli

@@ -1,0 +1,212 @@
+// Lmm: a whole checkpoint at work: preprocessing, vision encoder, projector, decoder.
+//
+// The family and the ProxyV variant are read from config.json; which decoder type they mean is
+// decided once, here, and visit() hands it on.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "proxyv/io/checkpoint.hpp"
+#include "proxyv/io/config.hpp"
+#include "proxyv/model/load.hpp"
+#include "proxyv/model/presets.hpp"
+#include "proxyv/model/session.hpp"
+#include "proxyv/vision/clip_encoder.hpp"
+#include "proxyv/vision/preprocess.hpp"
+#include "proxyv/vision/projector.hpp"
+
+namespace proxyv::inline v0 {
+
+/// Which way a checkpoint's decoder is run.
+enum class RunForm : std::uint8_t {
+  as_trained,  ///< as config.json says
+  plain,       ///< every token through every layer, whatever the checkpoint
+  proxyv,      ///< with proxies; refused when the checkpoint has no ProxyV weights
+};
+
+/// The decoder's sizes as config.json has them.
+inline RuntimeConfig runtime_config(const io::CheckpointConfig& c, RunForm form = RunForm::as_trained) {
+  PROXYV_CHECK(form != RunForm::proxyv || c.proxyv, ArgumentError, "the checkpoint was not trained with ProxyV (config.json: proxyv is false)");
+  const bool proxies = c.proxyv && form != RunForm::plain;
+  return {.hidden = c.hidden_size,
+          .layers = c.num_hidden_layers,
+          .heads = c.num_attention_heads,
+          .kv_heads = c.num_key_value_heads,
+          .head_dim = c.head_dim,
+          .ffn = c.intermediate_size,
+          .vocab = c.vocab_size,
+          .norm_eps = static_cast<float>(c.rms_norm_eps),
+          .rope_theta = c.rope_theta,
+          .tied_embeddings = c.tie_word_embeddings,
+          .qkv_bias = c.family == io::Family::qwen2,
+          .proxy_start = proxies ? c.proxyv_start_layer : c.num_hidden_layers,
+          .proxy_factor = proxies ? c.proxyv_reduce_factor : 1,
+          .crop_side = std::max<index_t>(c.crop_side, 1),
+          .update_inner = c.vision_update_hidden(),
+          .learned_proxies = proxies && c.learn_proxy};
+}
+
+/// The encoder's sizes as config.json has them.
+inline ClipConfig clip_config(const io::CheckpointConfig& c) {
+  PROXYV_CHECK(c.vision.has_value(), ArgumentError, "the checkpoint has no vision encoder (config.json: no vision_config)");
+  const io::VisionConfig& v = *c.vision;
+  return {.hidden = v.hidden_size,
+          .layers = v.num_hidden_layers,
+          .heads = v.num_attention_heads,
+          .ffn = v.intermediate_size,
+          .image_size = v.image_size,
+          .patch_size = v.patch_size,
+          .act = v.quick_gelu ? Act::quick_gelu : Act::gelu,
+          .norm_eps = static_cast<float>(v.layer_norm_eps),
+          .select_layer = c.mm_vision_select_layer};
+}
+
+/// The preprocessing as config.json has it.
+inline ImageProcessor image_processor(const io::CheckpointConfig& c) {
+  const ClipConfig clip = clip_config(c);
+  ImageProcessor p;
+  p.crop_size = clip.image_size;
+  p.patch_size = clip.patch_size;
+  for (std::size_t i = 0; i < 3; ++i) {
+    p.mean[i] = static_cast<float>(c.vision->image_mean[i]);
+    p.std[i] = static_cast<float>(c.vision->image_std[i]);
+  }
+  for (const auto& size : c.image_grid_pinpoints) p.pinpoints.push_back({size.width, size.height});
+  p.aspect = c.image_aspect_ratio == "pad"                                ? ImageAspect::pad
+             : c.image_aspect_ratio == "anyres" && !p.pinpoints.empty() ? ImageAspect::anyres
+                                                                          : ImageAspect::resize;
+  return p;
+}
+
+/// A picture's tokens, ready for prompts. Keep it to ask again.
+template <class B>
+struct EncodedPicture {
+  Buffer<Elem<B>, SpaceOf<B>> storage;
+  index_t crops = 0;
+  index_t rows = 0;
+  index_t hidden = 0;
+
+  In<B> tokens() const { return storage.matrix(rows, hidden); }
+  ImageSlot slot() const { return {crops, false}; }
+};
+
+template <class B>
+class Lmm {
+ public:
+  using backend = B;
+  using AnyDecoder = std::variant<PlainDecoder<B>, ProxyDecoder<B>, LearnedProxyDecoder<B>>;
+
+  struct Options {
+    RunForm form = RunForm::as_trained;
+    std::optional<DType> weights{};  ///< convert weight matrices to this type; by default as stored
+  };
+
+  /// Loads a checkpoint folder: config.json and safetensors, used in place. The engine needs no
+  /// workspace for this. Throws LoadError naming file, tensor, wanted and found.
+  Lmm(B& be, const std::string& folder, const Options& options = {})
+      : files_(std::make_shared<io::Checkpoint>(folder)),
+        checkpoint_(io::read_config(files_->folder() + "/config.json")),
+        config_(runtime_config(checkpoint_, options.form)),
+        decoder_(make_decoder(be, options)) {
+    if (!checkpoint_.has_pictures()) return;
+    processor_ = image_processor(checkpoint_);
+    store_ = std::make_shared<WeightStore<B>>(files_);
+    LoadVisitor<B, io::Checkpoint> visitor(*files_, *store_, options.weights);
+    ClipWeights<B> clip;
+    for_each_tensor<B>(clip_config(checkpoint_), clip, visitor);
+    encoder_.emplace(be, clip_config(checkpoint_), clip);
+    ProjectorWeights<B> projector;
+    for_each_tensor<B>(checkpoint_.mm_hidden_size, checkpoint_.hidden_size, projector, visitor);
+    projector_.emplace(projector);
+  }
+
+  const io::CheckpointConfig& checkpoint() const { return checkpoint_; }
+  const io::Checkpoint& files() const { return *files_; }
+  const RuntimeConfig& config() const { return config_; }
+  bool has_vision() const { return encoder_.has_value(); }
+
+  /// Calls f with the decoder in its own type.
+  template <class F>
+  decltype(auto) visit(F&& f) const {
+    return std::visit(std::forward<F>(f), decoder_);
+  }
+
+  /// Crops a picture of this size will have; no weights are touched.
+  index_t count_crops(index_t width, index_t height) const { return processor_.count_crops(width, height); }
+
+  CropShape crop_shape() const {
+    return visit([&](const auto& d) { return d.crop_shape(checkpoint_.tokenizer_model_max_length); });
+  }
+
+  /// Picture to tokens. Allocates the result; workspace as plan_encode says.
+  template <class E>
+    requires SameTensorsAs<E, B>
+  EncodedPicture<B> encode(E& be, const Image& image) const {
+    require_vision();
+    const std::vector<Image> crops = processor_.crops(image);
+    const auto count = static_cast<index_t>(crops.size());
+    PROXYV_CHECK(checkpoint_.max_num_image_crops == 0 || count <= checkpoint_.max_num_image_crops, ArgumentError, "encode: the picture has ",
+                 count, " crops, config.json allows ", checkpoint_.max_num_image_crops);
+    EncodedPicture<B> out{be.template alloc<Elem<B>>(count * tokens_per_crop(config_) * config_.hidden), count,
+                          count * tokens_per_crop(config_), config_.hidden};
+    auto pixels = host_buffer<float>(out.rows * processor_.values_per_patch());
+    auto patches = pixels.matrix(out.rows, processor_.values_per_patch());
+    processor_.patches(crops, patches);
+    const Cost cost = plan_encode(count);
+    if (cost.workspace > be.workspace_available()) detail::fail(WorkspaceError("encode", cost.workspace, be.workspace_available()));
+    run_encode(be, patches, out.storage.matrix(out.rows, out.hidden));
+    be.sync();
+    return out;
+  }
+
+  /// What encoding this many crops costs.
+  Cost plan_encode(index_t crops) const {
+    require_vision();
+    PlanBackend<B> plan;
+    const index_t rows = crops * tokens_per_crop(config_);
+    run_encode(plan, View<const float>(nullptr, rows, processor_.values_per_patch()), {nullptr, rows, config_.hidden});
+    return plan.cost();
+  }
+
+ private:
+  AnyDecoder make_decoder(B& be, const Options& options) const {
+    const auto load = [&]<class Model>(std::type_identity<Model>) -> AnyDecoder {
+      return load_decoder<Model>(be, config_, *files_, files_, checkpoint_.has_pictures(), options.weights);
+    };
+    if (config_.proxy_start == config_.layers) return load(std::type_identity<PlainDecoder<B>>{});
+    if (config_.learned_proxies) return load(std::type_identity<LearnedProxyDecoder<B>>{});
+    return load(std::type_identity<ProxyDecoder<B>>{});
+  }
+
+  void require_vision() const {
+    PROXYV_CHECK(encoder_.has_value(), ArgumentError, "the checkpoint is text-only: it cannot look at pictures");
+    PROXYV_CHECK(encoder_->config().patches() == tokens_per_crop(config_), ArgumentError, "the encoder gives ", encoder_->config().patches(),
+                 " tokens per crop, the decoder wants ", tokens_per_crop(config_));
+  }
+
+  template <class E>
+  void run_encode(E& be, View<const float> pixels, Out<B> tokens) const {
+    auto frame = be.frame();
+    auto patches = frame.matrix(pixels.rows(), pixels.cols());
+    auto features = frame.matrix(pixels.rows(), encoder_->config().hidden);
+    be.upload(pixels, patches);
+    (*encoder_)(be, patches, features);
+    (*projector_)(be, features, tokens);
+  }
+
+  std::shared_ptr<const io::Checkpoint> files_;
+  io::CheckpointConfig checkpoint_;
+  RuntimeConfig config_;
+  AnyDecoder decoder_;
+  ImageProcessor processor_;
+  std::shared_ptr<WeightStore<B>> store_;
+  std::optional<ClipEncoder<B>> encoder_;
+  std::optional<Projector<B>> projector_;
+};
+
+}  // namespace proxyv::inline v0

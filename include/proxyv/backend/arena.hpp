@@ -29,8 +29,10 @@ class Arena {
   static constexpr std::size_t block_bytes(std::size_t used) { return used == 0 ? 0 : used + alignment; }
 
   std::byte* take(std::size_t bytes) {
-    const std::size_t rounded = (bytes + alignment - 1) / alignment * alignment;
-    if (rounded < bytes || rounded > capacity_ - used_) detail::fail(WorkspaceError("arena", used_ + bytes, capacity_));
+    const std::size_t room = capacity_ - used_;
+    const std::size_t rounded = bytes > room ? bytes : (bytes + alignment - 1) / alignment * alignment;
+    if (bytes > room || rounded < bytes || rounded > room)
+      detail::fail(WorkspaceError("arena", checked_add(used_, std::max(bytes, rounded)).value_or(capacity_), capacity_));
     std::byte* piece = block_ == nullptr ? nullptr : block_ + used_;
     used_ += rounded;
     peak_ = std::max(peak_, used_);

@@ -3,6 +3,7 @@
 
 #include "proxyv/backend/epilogue.hpp"
 #include "proxyv/backend/grid.hpp"
+#include "proxyv/backend/overlap.hpp"
 #include "proxyv/backend/rotary.hpp"
 #include "proxyv/core/view.hpp"
 
@@ -16,6 +17,8 @@ void gemm(const X& x, const W& w, const Y& y, const Epilogue<T, S>& e) {
                ", wanted [m, k], [n, k] -> [m, n]");
   PROXYV_CHECK(e.bias.empty() || e.bias.size() == y.cols(), ShapeError, "gemm: bias of ", e.bias.size(), ", wanted ", y.cols());
   PROXYV_CHECK(e.beta == 0.f || e.beta == 1.f, ArgumentError, "gemm: beta ", e.beta, ", wanted 0 or 1");
+  apart("gemm", "x", x, y);
+  apart("gemm", "w", w, y);
 }
 
 template <class X, class Z, class Y>
@@ -24,6 +27,8 @@ void product(const X& x, const Z& z, const Y& y, float beta) {
                shape_text(x.rows(), x.cols()), ", z ", shape_text(z.rows(), z.cols()), " -> y ", shape_text(y.rows(), y.cols()),
                ", wanted [m, k], [k, n] -> [m, n]");
   PROXYV_CHECK(beta == 0.f || beta == 1.f, ArgumentError, "product: beta ", beta, ", wanted 0 or 1");
+  apart("product", "x", x, y);
+  apart("product", "z", z, y);
 }
 
 template <class X, class Y>
@@ -58,6 +63,7 @@ void swiglu(const X& x, const W& gate, const W& up, const Y& y) {
                    y.cols() == gate.rows(),
                ShapeError, "swiglu: x ", shape_text(x.rows(), x.cols()), ", gate ", shape_text(gate.rows(), gate.cols()), ", up ",
                shape_text(up.rows(), up.cols()), " -> y ", shape_text(y.rows(), y.cols()));
+  apart("swiglu", "x", x, y);
 }
 
 template <class X, class Y, class M>
@@ -71,6 +77,7 @@ template <class X, class I, class Y>
 void gather(const char* op, const X& x, const I& ids, const Y& y) {
   PROXYV_CHECK(y.rows() == ids.size() && y.cols() == x.cols(), ShapeError, op, ": ", ids.size(), " ids of rows of ", x.cols(),
                " -> y ", shape_text(y.rows(), y.cols()));
+  apart(op, "the table", x, y);
 }
 
 template <class L, class N>

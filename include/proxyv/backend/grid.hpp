@@ -20,6 +20,8 @@ struct Grid {
   void check(const char* what, index_t full, index_t pooled) const {
     PROXYV_CHECK(side > 0 && factor > 0 && side % factor == 0 && crops >= 0, ShapeError, what, ": factor ", factor,
                  " does not divide the crop side ", side);
+    constexpr index_t most = index_t{1} << 20;  // crops * side^2 cannot overflow
+    PROXYV_CHECK(side <= most && crops <= most, ShapeError, what, ": ", crops, " crops of side ", side, ", wanted at most ", most);
     PROXYV_CHECK(full == full_rows() && pooled == pooled_rows(), ShapeError, what, ": ", full, " full and ", pooled,
                  " pooled rows, wanted ", full_rows(), " and ", pooled_rows());
   }

@@ -20,6 +20,8 @@ struct HostOptions {
 
 /// The Storage part of an engine whose elements are floats in ordinary memory.
 class HostStorage {
+  static constexpr std::size_t max_workspace = std::size_t{1} << 62;
+
  public:
   using element = float;
   using space = HostSpace;
@@ -28,8 +30,11 @@ class HostStorage {
     PROXYV_CHECK(options.threads >= 1 && options.threads <= 1024, ArgumentError, "engine: threads ", options.threads,
                  ", wanted 1..1024");
     if (!options.memory.empty()) {
+      PROXYV_CHECK(options.memory.data() != nullptr, ArgumentError, "engine: null memory of ", options.memory.size(), " bytes");
       arena_ = Arena(options.memory.data(), static_cast<std::size_t>(options.memory.size()));
     } else {
+      PROXYV_CHECK(options.workspace_bytes <= max_workspace, ArgumentError, "engine: workspace_bytes ", options.workspace_bytes, ", wanted 0..",
+                   max_workspace);
       const std::size_t bytes = Arena::block_bytes(options.workspace_bytes);
       block_ = host_buffer<std::byte>(static_cast<index_t>(bytes));
       arena_ = Arena(block_.data(), bytes);

@@ -7,6 +7,7 @@
 
 #include <array>
 
+#include "proxyv/backend/overlap.hpp"
 #include "proxyv/backend/types.hpp"
 
 namespace proxyv::inline v0 {
@@ -80,7 +81,12 @@ struct AttentionArgs {
                  ", wanted ", heads.query_width(), " columns");
     PROXYV_CHECK(o.rows() == q.rows() && o.cols() == q.cols(), ShapeError, "attention: output ",
                  shape_text(o.rows(), o.cols()), ", wanted ", shape_text(q.rows(), q.cols()));
-    for (index_t s = 0; s < count_; ++s) check_segment((*this)[s], q.rows());
+    check::apart("attention", "the queries", q, o);
+    for (index_t s = 0; s < count_; ++s) {
+      check_segment((*this)[s], q.rows());
+      check::apart("attention", "the keys", (*this)[s].keys, o);
+      check::apart("attention", "the values", (*this)[s].values, o);
+    }
   }
 
  private:

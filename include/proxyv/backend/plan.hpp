@@ -145,4 +145,14 @@ class PlanBackend {
   mutable Cost cost_;
 };
 
+/// Runs `work(engine)` on a counting engine first: throws WorkspaceError naming `where` when `be` has less
+/// scratch than the work needs, before anything is computed.
+template <class B, class E, class Work>
+void require_workspace(const E& be, const char* where, Work&& work) {
+  PlanBackend<B> plan;
+  work(plan);
+  const std::size_t needed = plan.cost().workspace;
+  if (needed > be.workspace_available()) detail::fail(WorkspaceError(where, needed, be.workspace_available()));
+}
+
 }  // namespace proxyv::inline v0

@@ -148,9 +148,12 @@ class ReferenceBackend : public HostStorage {
     for (index_t i = 0; i < x.rows(); ++i) {
       const auto visible = [&](index_t j) { return table.empty() || table(i, j) != 0; };
       double top = -std::numeric_limits<double>::infinity();
-      for (index_t j = 0; j < x.cols(); ++j)
-        if (visible(j)) top = std::max(top, double{x(i, j)} * double{scale});
-      const bool nothing = top == -std::numeric_limits<double>::infinity();
+      bool nothing = true;
+      for (index_t j = 0; j < x.cols(); ++j) {
+        if (!visible(j)) continue;
+        nothing = false;
+        top = std::max(top, double{x(i, j)} * double{scale});
+      }
       double total = 0.0;
       for (index_t j = 0; j < x.cols(); ++j)
         if (visible(j)) total += std::exp(double{x(i, j)} * double{scale} - top);
@@ -220,10 +223,14 @@ class ReferenceBackend : public HostStorage {
       return dot * scale;
     };
     double top = -std::numeric_limits<double>::infinity();
-    for (index_t s = 0; s < args.count(); ++s)
-      for (index_t k = 0; k < args[s].keys.rows(); ++k)
-        if (visible(args, args[s], i, k)) top = std::max(top, score(args[s], k));
-    const bool nothing = top == -std::numeric_limits<double>::infinity();
+    bool nothing = true;
+    for (index_t s = 0; s < args.count(); ++s) {
+      for (index_t k = 0; k < args[s].keys.rows(); ++k) {
+        if (!visible(args, args[s], i, k)) continue;
+        nothing = false;
+        top = std::max(top, score(args[s], k));  // a NaN score leaves top and shows in the weights
+      }
+    }
     const bool uniform_row = nothing && args.empty_row == EmptyRow::uniform;
 
     double total = 0.0;

@@ -40,14 +40,24 @@ struct DecoderBlock {
   }
 };
 
-/// Attention arguments over rows [0, rows) of a layer's cache, causal by position.
+/// Attention arguments over rows [0, rows) of a layer's cache. Rows [0, past) were there before and are
+/// seen by every query: they are older, even where packed decode positions, after text was cut, lie
+/// before an image's last tokens. The rows from `past` on are seen by position.
 template <class B>
-AttentionArgsOf<B> causal_over_cache(const KvCache<B>& cache, index_t layer, index_t rows, const Heads& heads, Ids<B> queries) {
+AttentionArgsOf<B> causal_over_cache(const KvCache<B>& cache, index_t layer, index_t rows, const Heads& heads, Ids<B> queries, index_t past = 0) {
   AttentionArgsOf<B> args(heads, queries);
-  args.add({.keys = cache.keys(layer, 0, rows),
-            .values = cache.values(layer, 0, rows),
-            .visible = Visible::causal,
-            .positions = cache.positions(0, rows)});
+  const auto add = [&](index_t begin, index_t count, Visible visible) {
+    args.add({.keys = cache.keys(layer, begin, count),
+              .values = cache.values(layer, begin, count),
+              .visible = visible,
+              .positions = cache.positions(begin, count)});
+  };
+  if (past > 0 && rows - past == 1) {  // one token sees all that is cached, and itself
+    add(0, rows, Visible::all);
+  } else {
+    if (past > 0) add(0, past, Visible::all);
+    add(past, rows - past, Visible::causal);
+  }
   return args;
 }
 
@@ -70,7 +80,7 @@ class DecoderLayer {
       block_.input_norm(be, s.x, normed);
       block_.attention.keys_values(be, normed, s.rotary, s.cache->keys(layer, s.past, n), s.cache->values(layer, s.past, n));
       block_.attend(be, normed.row_range(wanted.begin, wanted.count), s.rotary.row_range(wanted.begin, wanted.count),
-                    causal_over_cache(*s.cache, layer, known, block_.attention.heads(), s.positions.part(wanted.begin, wanted.count)),
+                    causal_over_cache(*s.cache, layer, known, block_.attention.heads(), s.positions.part(wanted.begin, wanted.count), s.past),
                     s.x.row_range(wanted.begin, wanted.count));
     }
     block_.feed_forward(be, s.x.row_range(wanted.begin, wanted.count));

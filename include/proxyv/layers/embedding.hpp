@@ -14,6 +14,7 @@ class Embedding {
 
   /// Throws ArgumentError naming the first id outside [0, vocab).
   void check(Span<const TokenId> ids) const {
+    PROXYV_CHECK(ids.empty() || ids.data() != nullptr, ArgumentError, "embedding: null ids");
     for (index_t i = 0; i < ids.size(); ++i)
       PROXYV_CHECK(ids[i] >= 0 && ids[i] < table_.rows(), ArgumentError, "embedding: token ", i, " is ", ids[i], ", wanted 0..",
                    table_.rows() - 1);

@@ -4,7 +4,7 @@
 // appended. Proxy tokens are never in it. Keys are stored after rotary embedding.
 #pragma once
 
-#include <vector>
+#include <utility>
 
 #include "proxyv/backend/concepts.hpp"
 
@@ -28,6 +28,21 @@ class KvCache {
       : shape_(checked(shape)),
         data_(be.template alloc<Elem<B>>(2 * shape.layers * element_count(shape.capacity, shape.width, "KvCache"))),
         positions_(be.template alloc<std::int32_t>(shape.capacity)) {}
+  /// A cache that was moved from has no layers and no rows; it can be assigned to or destroyed.
+  KvCache(KvCache&& other) noexcept
+      : shape_(std::exchange(other.shape_, {})),
+        data_(std::move(other.data_)),
+        positions_(std::move(other.positions_)),
+        length_(std::exchange(other.length_, 0)),
+        next_position_(std::exchange(other.next_position_, 0)) {}
+  KvCache& operator=(KvCache&& other) noexcept {
+    shape_ = std::exchange(other.shape_, {});
+    data_ = std::move(other.data_);
+    positions_ = std::move(other.positions_);
+    length_ = std::exchange(other.length_, 0);
+    next_position_ = std::exchange(other.next_position_, 0);
+    return *this;
+  }
 
   static std::size_t bytes(const CacheShape& shape) {
     checked(shape);

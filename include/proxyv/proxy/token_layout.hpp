@@ -44,6 +44,8 @@ class TokenLayout {
   TokenLayout(Span<const TokenId> ids, Span<const ImageSlot> images, const CropShape& shape, const Semantics& semantics = {})
       : shape_(shape) {
     PROXYV_CHECK(shape.tokens >= 0 && shape.proxies >= 0 && shape.max_length >= 0, ArgumentError, "TokenLayout: negative size");
+    constexpr index_t most = std::numeric_limits<std::int32_t>::max();
+    PROXYV_CHECK(shape.tokens <= most && shape.proxies <= most, ArgumentError, "TokenLayout: too many tokens per crop");
     check_sizes(ids, images);
     std::vector<std::int32_t> newline, proxy;
     index_t cursor = 0, image = 0, vision_end = -1;
@@ -109,6 +111,8 @@ class TokenLayout {
   static std::size_t at(index_t i) { return static_cast<std::size_t>(i); }
 
   void check_sizes(Span<const TokenId> ids, Span<const ImageSlot> images) const {
+    PROXYV_CHECK((ids.empty() || ids.data() != nullptr) && (images.empty() || images.data() != nullptr), ArgumentError,
+                 "TokenLayout: null ids or images");
     index_t placeholders = 0;
     for (const TokenId id : ids) placeholders += id == image_token ? 1 : 0;
     PROXYV_CHECK(placeholders == images.size(), ArgumentError, "TokenLayout: ", placeholders, " image placeholders in the prompt, ",

@@ -1,0 +1,56 @@
+// MappedFile: the bytes of a file, mapped read-only or, on request, copied.
+//
+// A mapping is not protected from a program that cuts the file short while we read it (the system
+// then ends the process); the copy is, at the price of memory and time.
+#pragma once
+
+#include <sys/mman.h>
+
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+
+#include "proxyv/core/buffer.hpp"
+#include "proxyv/io/file.hpp"
+
+namespace proxyv::inline v0 {
+namespace io {
+
+/// How a file's bytes are held: in place, or in memory of our own.
+enum class FileAccess : std::uint8_t { map, copy };
+
+/// The whole content of one regular file. Move-only; the bytes keep their address when moved.
+class MappedFile {
+ public:
+  /// Throws LoadError naming the file and the system's reason. An empty file has no bytes and is fine.
+  explicit MappedFile(std::string path, FileAccess access = FileAccess::map) : path_(std::move(path)) {
+    const detail::OpenFile file = detail::open_regular(path_);
+    if (file.size == 0) return;
+    const std::string shown = shown_path(path_);
+    const auto size = checked_narrow<index_t>(file.size);
+    PROXYV_CHECK(size.has_value(), LoadError, shown, ": size ", file.size, " does not fit into memory");
+    if (access == FileAccess::copy) {
+      bytes_ = host_buffer<std::byte>(*size);
+      detail::read_exactly(file.fd.get(), bytes_.data(), file.size, shown);
+      return;
+    }
+    void* data = ::mmap(nullptr, file.size, PROT_READ, MAP_PRIVATE, file.fd.get(), 0);
+    PROXYV_CHECK(data != MAP_FAILED, LoadError, shown, ": cannot map: ", detail::system_message(errno));
+    bytes_ = Buffer<std::byte>(static_cast<std::byte*>(data), *size,
+                               [](void* p, std::size_t bytes) noexcept { ::munmap(p, bytes); });
+  }
+
+  /// Null when the file is empty.
+  const std::byte* data() const { return bytes_.data(); }
+  std::size_t size() const { return static_cast<std::size_t>(bytes_.size()); }
+  const std::string& path() const { return path_; }
+
+ private:
+  std::string path_;
+  Buffer<std::byte> bytes_;
+};
+
+}  // namespace io
+}  // namespace proxyv::inline v0

@@ -1,0 +1,17 @@
+# Runs PROGRAM and compares its standard output with the file EXPECTED, line by line.
+# In EXPECTED, <any> stands for any text within a line (a time, a path).
+#   cmake -DPROGRAM=... -DEXPECTED=... -P check_output.cmake
+if(NOT EXISTS "${EXPECTED}")
+  message(FATAL_ERROR "no expected output: write ${EXPECTED}")
+endif()
+execute_process(COMMAND "${PROGRAM}" OUTPUT_VARIABLE found ERROR_VARIABLE errors RESULT_VARIABLE status)
+file(READ "${EXPECTED}" wanted)
+
+string(REGEX REPLACE "([][+.*^$?(){}|\\\\])" "\\\\\\1" pattern "${wanted}")
+string(REPLACE "<any>" "[^\n]*" pattern "${pattern}")
+if(NOT status STREQUAL "0")
+  message(FATAL_ERROR "${PROGRAM} ended with ${status}\n${found}${errors}")
+endif()
+if(NOT found MATCHES "^${pattern}$")
+  message(FATAL_ERROR "output differs\n--- wanted (${EXPECTED})\n${wanted}\n--- found\n${found}")
+endif()

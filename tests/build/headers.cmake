@@ -1,0 +1,26 @@
+# Which part of the package (eigen, io, images) a header needs beyond the standard library.
+
+function(proxyv_header_part out header)
+  if(header MATCHES "^proxyv/(eigen/|eigen\\.hpp)")
+    set(${out} eigen PARENT_SCOPE)
+  elseif(header MATCHES "^proxyv/(io/|io\\.hpp|text/|model/(load|lmm))")
+    set(${out} io PARENT_SCOPE)
+  elseif(header MATCHES "^proxyv/(vision/(image|png|jpeg)_file\\.hpp|images\\.hpp)")
+    set(${out} images PARENT_SCOPE)
+  else()
+    set(${out} "" PARENT_SCOPE)
+  endif()
+endfunction()
+
+# The headers whose part is in this build.
+function(proxyv_present_headers out)
+  set(present "")
+  foreach(header IN LISTS PROXYV_HEADERS)
+    proxyv_header_part(part ${header})
+    proxyv_parts_present(have ${part})
+    if(have)
+      list(APPEND present ${header})
+    endif()
+  endforeach()
+  set(${out} ${present} PARENT_SCOPE)
+endfunction()

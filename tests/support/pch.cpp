@@ -1,0 +1,1 @@
+// Nothing: the target of this file only holds the precompiled header that the test programs share.

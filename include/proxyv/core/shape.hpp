@@ -15,6 +15,9 @@ inline constexpr index_t dyn = -1;
 /// A token of the vocabulary; also the type of positions and row numbers inside the engines.
 using TokenId = std::int32_t;
 
+/// Stands in a prompt's ids where an image goes.
+inline constexpr TokenId image_token = -200;
+
 /// "[2935, 4096]"
 inline std::string shape_text(index_t rows, index_t cols) {
   return "[" + std::to_string(rows) + ", " + std::to_string(cols) + "]";

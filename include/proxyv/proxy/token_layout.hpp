@@ -17,9 +17,6 @@
 
 namespace proxyv::inline v0 {
 
-/// Stands in a prompt's ids where an image goes.
-inline constexpr TokenId image_token = -200;
-
 /// One image of a prompt: crops of an AnyRes image (base crop first), or frames of a video.
 struct ImageSlot {
   index_t crops = 0;

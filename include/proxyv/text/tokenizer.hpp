@@ -16,9 +16,8 @@
 namespace proxyv::inline v0 {
 namespace text {
 
-/// Stands in a prompt where a picture goes, as text and as token.
+/// Stands in a prompt's text where a picture goes; image_token is the same in ids.
 inline constexpr std::string_view image_placeholder = "<image>";
-inline constexpr TokenId image_token = -200;
 
 /// Text to tokens and back. Const objects may be shared by threads.
 class Tokenizer {

@@ -99,7 +99,7 @@ class Asker {
     pv::Session session(be, decoder, layout.rows() + longest + options_.generate.max_tokens);
     const Clock reading;
     session.start({layout, encoded.tokens()});
-    report.prefill = stage(layout.rows(), decoder.plan_prefill(layout), plain_prefill(layout), reading.ms());
+    report.prefill = stage(layout.rows(), decoder.plan_prefill(layout), plain_prefill(prefix, slot), reading.ms());
     const auto picture_read = session.mark();
     for (std::size_t i = 0; i < questions.size(); ++i) {
       session.rewind(picture_read);
@@ -144,12 +144,13 @@ class Asker {
   }
 
   /// The same prompt through a plain decoder of the same sizes.
-  pv::Cost plain_prefill(const pv::TokenLayout& layout) const {
+  pv::Cost plain_prefill(const std::vector<pv::TokenId>& ids, const pv::ImageSlot& slot) const {
     pv::RuntimeConfig config = model_.config();
     config.proxy_start = config.layers;
     pv::PlanBackend<Engine> plan;
     const pv::PlainDecoder<Engine> plain(plan, config, pv::shape_only_weights<Engine>(config));
-    return plain.plan_prefill(layout);
+    const index_t max_length = model_.checkpoint().tokenizer_model_max_length;
+    return plain.plan_prefill(pv::TokenLayout({ids.data(), size(ids)}, {&slot, 1}, plain.crop_shape(max_length)));
   }
 
   index_t longest_question(const std::vector<std::string>& questions) const {

@@ -1,0 +1,12 @@
+// The engines a file can be run on: one translation unit each, for they take the longest to compile.
+#pragma once
+
+#include "golden/golden_file.hpp"
+#include "golden/settings.hpp"
+
+namespace golden {
+
+void check_on_eigen(const GoldenFile& file, const Settings& settings, Report& report);
+void check_on_reference(const GoldenFile& file, const Settings& settings, Report& report);
+
+}  // namespace golden

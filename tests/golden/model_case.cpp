@@ -1,0 +1,191 @@
+#include "golden/model_case.hpp"
+
+#include <algorithm>
+
+#include "proxyv/vision/pool_2d.hpp"
+
+namespace golden {
+namespace {
+
+constexpr index_t max_size = index_t{1} << 24;
+
+/// Why a file cannot be run yet; empty when it can.
+std::string skip_reason(const io::JsonFields& config, std::size_t rows) {
+  const std::string family = config.text("family"), mode = config.text("mode");
+  if (rows > 1) return "batch of " + std::to_string(rows) + " rows";
+  if (family == "phi3") return "family phi3";
+  if (mode == "attn_skip" || mode == "attn_ffn_skip" || mode == "mask_v2v") return "mode " + mode;
+  if (family != "llama" && family != "qwen2")
+    io::refuse(config.place("family"), "llama, qwen2 or phi3", io::in_quotes(family));
+  if (mode != "vanilla" && mode != "proxyv")
+    io::refuse(config.place("mode"), "a known mode", io::in_quotes(mode));
+  return {};
+}
+
+template <class Choice>
+Choice choose(const io::JsonFields& fields, const char* key, const char* reference, Choice if_reference,
+              const char* row, Choice if_row) {
+  const std::string found = fields.text(key);
+  if (found != reference && found != row)
+    io::refuse(fields.place(key), "a known quirk", io::in_quotes(found));
+  return found == row ? if_row : if_reference;
+}
+
+Semantics read_semantics(const io::JsonFields& config, const std::string& where) {
+  const io::JsonFields quirks(config.require("quirks", "an object"), where, "quirks.");
+  return {.subcrop_newline_without_base_offset = quirks.flag_or("subcrop_newline_without_base_offset", true),
+          .next_token = choose(quirks, "next_token_from", "packed_last", NextToken::packed_last, "row_last",
+                               NextToken::row_last),
+          .decode_position = choose(quirks, "decode_position", "packed", DecodePosition::packed, "row",
+                                    DecodePosition::row)};
+}
+
+index_t side_of(const io::JsonFields& config) {
+  const index_t tokens = config.index("per_crop_token_len", 1, max_size);
+  index_t side = 1;
+  while (side * side < tokens) ++side;
+  if (side * side != tokens)
+    io::refuse(config.place("per_crop_token_len"), "a perfect square", std::to_string(tokens));
+  return side;
+}
+
+/// Inner widths are read off the weights' shapes.
+RuntimeConfig read_config(const GoldenFile& file, const io::JsonFields& config, bool proxies) {
+  RuntimeConfig c;
+  c.hidden = config.index("hidden_size", 1, max_size);
+  c.layers = config.index("num_hidden_layers", 1, 65536);
+  c.heads = config.index("num_attention_heads", 1, max_size);
+  c.kv_heads = config.index("num_key_value_heads", 1, max_size);
+  if (c.hidden % c.heads != 0)
+    io::refuse(config.place("num_attention_heads"), "a divisor of hidden_size", std::to_string(c.heads));
+  c.head_dim = c.hidden / c.heads;
+  c.ffn = file.shape("model.layers.0.mlp.gate_proj.weight", 2)[0];
+  c.vocab = config.index("vocab_size", 1, max_size);
+  c.norm_eps = static_cast<float>(config.number_or("rms_norm_eps", 1e-5, 0.0, 1.0));
+  c.rope_theta = config.number_or("rope_theta", 10000.0, 1.0, 1e12);
+  c.tied_embeddings = config.flag_or("tie_word_embeddings", false);
+  c.qkv_bias = config.text("family") == "qwen2";
+  c.crop_side = side_of(config);
+  c.proxy_factor = config.index("proxyv_reduce_factor", 1, c.crop_side);
+  c.proxy_start = proxies ? config.index("start_layer", 0, c.layers) : c.layers;
+  c.learned_proxies = proxies && config.flag_or("learn_proxy", false);
+  if (c.proxy_start < c.layers)
+    c.update_inner = file.shape("model.vision_mlp_layers.0.context_proj.weight", 2)[0];
+  check_config(c);
+  return c;
+}
+
+void read_row(const GoldenFile& file, const io::JsonFields& row, ModelCase& c) {
+  const bool video = row.text_or("modality", "image") == "video";
+  c.ids = file.small_integers("in.row0.input_ids");
+  for (const io::JsonValue& crops : io::as_array(row.require("crops", "an array"), row.place("crops"))) {
+    const index_t n = io::as_index(crops, row.place("crops"), 1, 65536);
+    const std::string name = "in.row0.image" + std::to_string(c.images.size());
+    const std::vector<float> features = file.floats(name, shape_of(n, c.crops.tokens, c.config.hidden));
+    c.vision.insert(c.vision.end(), features.begin(), features.end());
+    c.images.push_back({n, video});
+  }
+}
+
+void check_pooling(const GoldenFile& file, const io::JsonFields& pool, const ModelCase& c, double tolerance,
+                   Report& report) {
+  const index_t side = pool.index("side", 1, 65536), stride = pool.index("stride", 1, side);
+  const std::string mode = pool.text("mode");
+  const PoolMode how = mode == "max"        ? PoolMode::max
+                       : mode == "bilinear" ? PoolMode::bilinear
+                                            : PoolMode::average;
+  for (std::size_t j = 0; j < c.images.size(); ++j) {
+    const std::string index = std::to_string(j);
+    const index_t frames = c.images[j].crops, width = c.config.hidden;
+    const auto raw = file.floats("in.row0.raw" + index, shape_of(frames, side * side, width));
+    const auto wanted = file.doubles("in.row0.image" + index);
+    std::vector<float> pooled(wanted.size());
+    pool_2d(View<const float>(raw.data(), frames * side * side, width),
+            View<float>(pooled.data(), frames * c.crops.tokens, width), side, stride, how);
+    report.close("in.row0.image" + index, pooled, wanted, tolerance);
+  }
+}
+
+using Sees = bool (TokenLayout::*)(index_t, index_t) const;
+
+std::vector<std::int64_t> mask(const TokenLayout& layout, Sees sees, index_t queries, index_t keys) {
+  std::vector<std::int64_t> out;
+  for (index_t q = 0; q < queries; ++q)
+    for (index_t k = 0; k < keys; ++k) out.push_back((layout.*sees)(q, k) ? 1 : 0);
+  return out;
+}
+
+}  // namespace
+
+ModelCase read_model_case(const GoldenFile& file) {
+  const io::JsonValue config_json = file.json("config"), rows_json = file.json("rows"),
+                      sizes_json = file.json("sizes");
+  const io::JsonFields config(config_json, file.where("config"));
+  const io::JsonArray& rows = io::as_array(rows_json, {io::shown_path(file.where("rows")), "rows"});
+  ModelCase c;
+  c.skip = skip_reason(config, rows.size());
+  if (!c.skip.empty()) return c;
+  PROXYV_CHECK(rows.size() == 1, LoadError, io::shown_path(file.where("rows")),
+               ": wanted at least one row, found none");
+
+  c.proxies = config.text("mode") == "proxyv";
+  c.config = read_config(file, config, c.proxies);
+  c.crops = {tokens_per_crop(c.config), c.proxies ? proxies_per_crop(c.config) : 0,
+             config.index_or("tokenizer_model_max_length", 0, 1, max_size)};
+  c.semantics = read_semantics(config, file.where("config"));
+  read_row(file, io::JsonFields(rows[0], file.where("rows")), c);
+  c.steps = io::JsonFields(sizes_json, file.where("sizes")).index("steps", 1, 65536);
+  if (file.has_text("eos")) {
+    const io::JsonValue eos_json = file.json("eos");
+    c.eos = static_cast<TokenId>(io::JsonFields(eos_json, file.where("eos")).index("eos", 0, max_size));
+  }
+  return c;
+}
+
+bool rounding_changes(const GoldenFile& file, DType type) {
+  for (std::size_t i = 0; i < file.source().size(); ++i) {
+    const io::TensorEntry entry = file.source().entry(i);
+    const bool matrix = entry.shape.size() == 2 && !entry.name.ends_with("proxyv_tokens");
+    if (!matrix || !(entry.name.starts_with("model.") || entry.name.starts_with("lm_head."))) continue;
+    const std::vector<float> values = file.floats(std::string(entry.name));
+    if (std::any_of(values.begin(), values.end(), [type](float x) { return rounding_changes(x, type); }))
+      return true;
+  }
+  return false;
+}
+
+void check_layout(const GoldenFile& file, const ModelCase& c, const Tolerance& tolerance, Report& report) {
+  report.begin("layout");
+  const TokenLayout layout(c.prompt(), c.slots(), c.crops, c.semantics);
+  Semantics by_row = c.semantics;
+  by_row.next_token = NextToken::row_last;
+  by_row.decode_position = DecodePosition::row;
+  const TokenLayout row(c.prompt(), c.slots(), c.crops, by_row);
+
+  const index_t n = layout.rows(), p = layout.proxies(), focus = p + layout.newlines() + layout.text();
+  const auto same = [&](const std::string& name, const std::vector<std::int64_t>& found, const Shape& shape) {
+    report.same("out." + name, found, file.integers("out." + name, shape));
+  };
+  same("position_ids", as_int64(layout.positions()), shape_of(1, n));
+  same("valid", std::vector<std::int64_t>(static_cast<std::size_t>(n), 1), shape_of(1, n));
+  same("row_next_position", {row.next_position()}, shape_of(1));
+  same("row_last_index", {row.last_row()}, shape_of(1));
+  if (c.proxies) {
+    same("position_ids_proxy", as_int64(layout.focus_positions().first(p)), shape_of(1, p));
+    same("valid_proxy", std::vector<std::int64_t>(static_cast<std::size_t>(p), 1), shape_of(1, p));
+  }
+  if (file.has("out.allow_regular"))
+    same("allow_regular", mask(layout, &TokenLayout::sees, n, n), shape_of(1, n, n));
+  if (file.has("out.allow_special")) {
+    const index_t keys = layout.vision() + focus;
+    same("allow_special", mask(layout, &TokenLayout::proxy_layer_sees, focus, keys),
+         shape_of(1, focus, keys));
+  }
+
+  const io::JsonValue rows = file.json("rows");
+  const io::JsonFields fields((*rows.array())[0], file.where("rows"));
+  if (const io::JsonValue* pool = fields.find("pool"))
+    check_pooling(file, io::JsonFields(*pool, file.where("rows"), "pool."), c, tolerance.states, report);
+}
+
+}  // namespace golden

@@ -1,0 +1,246 @@
+// ModelRun: runs a file of kind "model" on one engine, in every way the library offers, and compares.
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "golden/model_case.hpp"
+#include "golden/model_states.hpp"
+#include "golden/probe.hpp"
+#include "proxyv/model/load.hpp"
+#include "proxyv/model/presets.hpp"
+#include "proxyv/model/session.hpp"
+
+namespace golden {
+
+template <class Model>
+class ModelRun {
+  using B = typename Model::backend;
+
+ public:
+  ModelRun(const GoldenFile& file, const ModelCase& c, const Settings& settings, const Tolerance& tolerance,
+           Report& report)
+      : file_(file),
+        case_(c),
+        tolerance_(tolerance),
+        report_(report),
+        model_(load(settings)),
+        layout_(c.prompt(), c.slots(), model_.crop_shape(c.crops.max_length), c.semantics),
+        engine_({.threads = settings.threads, .workspace_bytes = workspace()}) {}
+
+  void run() {
+    all_states("exact savings, all rows", {.savings = {}, .all_rows = true});
+    all_states("plain form, all rows", {.savings = Savings::none(), .all_rows = true});
+    only_answer("exact savings");
+    own_embeddings("own embeddings");
+    if (case_.eos && tolerance_.tokens) until_end_of_sequence("end of sequence");
+  }
+
+ private:
+  Model load(const Settings& settings) const {
+    B maker({.threads = settings.threads});
+    return load_decoder<Model>(maker, case_.config, file_.source(), file_.owner(), true, settings.weights);
+  }
+
+  std::size_t workspace() const {
+    std::size_t bytes = 0;
+    for (const PrefillOptions& options : {PrefillOptions{}, {{}, true}, {Savings::none(), true}})
+      bytes = std::max(bytes, workspace_bytes(model_, layout_, case_.steps, options));
+    return bytes;
+  }
+
+  Prompt<B> prompt() const { return {layout_, {case_.vision.data(), layout_.vision(), hidden()}, {}}; }
+  Session<Model> session() { return {engine_, model_, layout_.rows() + case_.steps}; }
+  index_t hidden() const { return case_.config.hidden; }
+  index_t vocab() const { return case_.config.vocab; }
+  index_t fed() const { return case_.steps - 1; }  // tokens that decoding feeds back
+
+  void close(const std::string& name, std::span<const float> found, const Shape& shape, double tolerance) {
+    report_.close("out." + name, found, file_.doubles("out." + name, shape), tolerance);
+  }
+  void close(const std::string& name, std::span<const float> found, const Shape& shape) {
+    close(name, found, shape, tolerance_.states);
+  }
+
+  void all_states(const char* way, const PrefillOptions& options) {
+    report_.begin(way);
+    ModelStates states;
+    auto chat = session();
+    engine_.record();
+    chat.start(prompt(), options, [&](const LayerEvent<B>& event) { states.keep(event); });
+    engine_.stop();
+    for (index_t i = 0; i <= case_.config.layers; ++i)
+      close("hidden." + std::to_string(i), states.hidden[i], shape_of(1, layout_.rows(), hidden()));
+    check_attention();
+    check_proxies(states);
+    check_head(states.hidden[case_.config.layers]);
+    check_prefill(chat.logits(), chat.cache());
+    check_decoding(chat);
+  }
+
+  void check_attention() {
+    for (index_t i = 0; i < case_.config.layers; ++i) {
+      const std::string name = "attn." + std::to_string(i);
+      if (!file_.has("out." + name)) continue;
+      const index_t skipped = i < case_.config.proxy_start ? 0 : layout_.vision();
+      const index_t queries =
+          layout_.rows() - skipped + (i < case_.config.proxy_start ? 0 : layout_.proxies());
+      close(name, engine_.attention_outputs().at(static_cast<std::size_t>(i)),
+            shape_of(1, queries, hidden()));
+    }
+  }
+
+  void check_proxies(ModelStates& states) {
+    const RuntimeConfig& c = case_.config;
+    if (c.proxy_start == c.layers) return;
+    for (index_t i = c.proxy_start; i <= c.layers; ++i)
+      close("proxy." + std::to_string(i), states.proxies[i], shape_of(1, layout_.proxies(), hidden()));
+    if (c.learned_proxies)
+      close("splat", states.splat, shape_of(layout_.crops(), tokens_per_crop(c), proxies_per_crop(c)));
+  }
+
+  void check_head(const std::vector<float>& last) {
+    const index_t n = layout_.rows(), first_text = n - layout_.text();
+    std::vector<float> normed(static_cast<std::size_t>(n * hidden())),
+        logits(static_cast<std::size_t>(n * vocab()));
+    model_.head()(engine_, In<B>(last.data(), n, hidden()), Out<B>(normed.data(), n, hidden()),
+                  Out<B>(logits.data(), n, vocab()));
+    close("last_hidden", normed, shape_of(1, n, hidden()));
+    close("logits_text", std::span(logits).subspan(static_cast<std::size_t>(first_text * vocab())),
+          shape_of(1, layout_.text(), vocab()), tolerance_.logits);
+  }
+
+  void check_prefill(Out<B> logits, const KvCache<B>& cache) {
+    close("next_logits", {logits.data(), static_cast<std::size_t>(vocab())}, shape_of(1, vocab()),
+          tolerance_.logits);
+    check_cache("cache.", cache, 0, layout_.rows());
+  }
+
+  void check_cache(const std::string& prefix, const KvCache<B>& cache, index_t begin, index_t count) {
+    const RuntimeConfig& c = case_.config;
+    const Shape shape = shape_of(1, c.kv_heads, count, c.head_dim);
+    for (index_t i = 0; i < c.layers; ++i) {
+      close(prefix + std::to_string(i) + ".k", heads_first(cache.keys(i, begin, count), c.head_dim), shape);
+      close(prefix + std::to_string(i) + ".v", heads_first(cache.values(i, begin, count), c.head_dim), shape);
+    }
+  }
+
+  /// Token by token. With rounded weights the file's tokens are fed, not our own.
+  void check_decoding(Session<Model>& chat) {
+    std::vector<std::int64_t> tokens;
+    std::vector<float> logits, states;
+    const std::vector<TokenId> wanted = wanted_tokens();
+    engine_.record();
+    for (std::size_t i = 0; i < wanted.size(); ++i) {
+      if (tolerance_.tokens) {
+        tokens.push_back(chat.next_token());
+      } else if (i > 0) {
+        chat.say({&wanted[i - 1], 1});
+      }
+      append_rows(logits, chat.logits());
+      if (i > 0) states.insert(states.end(), engine_.last_norm().begin(), engine_.last_norm().end());
+    }
+    engine_.stop();
+    if (tolerance_.tokens) report_.same("out.greedy_tokens", tokens, as_int64(wanted));
+    close("greedy_logits", logits, shape_of(1, case_.steps, vocab()), tolerance_.logits);
+    if (fed() == 0) return;
+    close("decode_hidden", states, shape_of(1, fed(), hidden()));
+    check_cache("cache_new.", chat.cache(), layout_.rows(), fed());
+  }
+
+  std::vector<TokenId> wanted_tokens() const {
+    file_.integers("out.greedy_tokens", shape_of(1, case_.steps));
+    return file_.small_integers("out.greedy_tokens");
+  }
+
+  /// Only what the answer needs; then the same tokens once more, in one go, as a further question would be.
+  void only_answer(const char* way) {
+    report_.begin(way);
+    auto chat = session();
+    chat.start(prompt());
+    const auto picture = chat.mark();
+    check_prefill(chat.logits(), chat.cache());
+    check_decoding(chat);
+    if (fed() == 0) return;
+    report_.begin(std::string(way) + ", tokens in one go");
+    chat.rewind(picture);
+    const std::vector<TokenId> tokens = wanted_tokens();
+    chat.say({tokens.data(), fed()});
+    check_cache("cache_new.", chat.cache(), layout_.rows(), fed());
+    check_last_logits(chat.logits());
+  }
+
+  void check_last_logits(Out<B> logits) {
+    const std::vector<double> all = file_.doubles("out.greedy_logits", shape_of(1, case_.steps, vocab()));
+    const auto width = static_cast<std::size_t>(vocab());
+    report_.close("out.greedy_logits", {logits.data(), width}, std::span(all).last(width), tolerance_.logits);
+  }
+
+  void own_embeddings(const char* way) {
+    report_.begin(way);
+    KvCache<B> cache(engine_, model_.cache_shape(layout_.rows() + case_.steps));
+    std::vector<float> logits(static_cast<std::size_t>(vocab()));
+    const Out<B> row(logits.data(), 1, vocab());
+    const std::vector<float> text = embed(layout_.text_ids());
+    Prompt<B> own = prompt();
+    own.text = {text.data(), layout_.text(), hidden()};
+    model_.prefill(engine_, own, cache, row);
+    check_prefill(row, cache);
+    if (fed() == 0) return;
+    const std::vector<TokenId> tokens = wanted_tokens();
+    const std::vector<float> more = embed({tokens.data(), fed()});
+    model_.append(engine_, In<B>(more.data(), fed(), hidden()), cache, row);
+    check_cache("cache_new.", cache, layout_.rows(), fed());
+    check_last_logits(row);
+  }
+
+  std::vector<float> embed(Span<const TokenId> ids) {
+    model_.embedding().check(ids);
+    std::vector<float> out(static_cast<std::size_t>(ids.size() * hidden()));
+    model_.embedding()(engine_, ids, Out<B>(out.data(), ids.size(), hidden()));
+    return out;
+  }
+
+  void until_end_of_sequence(const char* way) {
+    report_.begin(way);
+    auto chat = session();
+    chat.start(prompt());
+    const auto tokens = chat.generate({.max_tokens = case_.steps, .sampling = {}, .stop = {&*case_.eos, 1}});
+    report_.same("out.greedy_tokens_eos", as_int64(tokens), file_.integers("out.greedy_tokens_eos"));
+  }
+
+  const GoldenFile& file_;
+  const ModelCase& case_;
+  const Tolerance& tolerance_;
+  Report& report_;
+  Model model_;
+  TokenLayout layout_;
+  B engine_;
+};
+
+/// Runs a model file. Every tensor "out.*" of the file must have been compared in the end.
+template <class Engine>
+void check_model(const GoldenFile& file, const Settings& settings, Report& report) {
+  const ModelCase c = read_model_case(file);
+  if (!c.skip.empty()) return report.skip(c.skip);
+  const Tolerance tolerance =
+      settings.tolerance(settings.weights && rounding_changes(file, *settings.weights));
+  check_layout(file, c, tolerance, report);
+  if (!c.proxies) {
+    ModelRun<PlainDecoder<Probe<Engine>>>(file, c, settings, tolerance, report).run();
+  } else if (c.config.learned_proxies) {
+    ModelRun<LearnedProxyDecoder<Probe<Engine>>>(file, c, settings, tolerance, report).run();
+  } else {
+    ModelRun<ProxyDecoder<Probe<Engine>>>(file, c, settings, tolerance, report).run();
+  }
+  for (std::size_t i = 0; i < file.source().size(); ++i) {
+    const std::string name(file.source().entry(i).name);
+    const bool tokens = name.starts_with("out.greedy_tokens") && !tolerance.tokens;
+    if (name.starts_with("out.") && !tokens && !report.checked(name))
+      report.fail("tensor " + io::in_quotes(name) + " was not compared");
+  }
+}
+
+}  // namespace golden

@@ -1,0 +1,53 @@
+// ModelStates: what a hook gathers during a prefill, in the shapes of a golden file.
+#pragma once
+
+#include <map>
+#include <vector>
+
+#include "proxyv/model/stack.hpp"
+
+namespace golden {
+
+using namespace proxyv;
+
+/// Copies the rows of a view behind `out`.
+inline void append_rows(std::vector<float>& out, View<const float> rows) {
+  for (index_t i = 0; i < rows.rows(); ++i) out.insert(out.end(), rows.row(i), rows.row(i) + rows.cols());
+}
+
+/// [n, heads * dim] as the file has it: [heads, n, dim].
+inline std::vector<float> heads_first(View<const float> rows, index_t dim) {
+  std::vector<float> out;
+  for (index_t column = 0; column < rows.cols(); column += dim) append_rows(out, rows.col_range(column, dim));
+  return out;
+}
+
+/// The way back: [heads, n, dim] as rows [n, heads * dim].
+inline std::vector<float> rows_first(const float* data, index_t heads, index_t n, index_t dim) {
+  std::vector<float> out;
+  for (index_t i = 0; i < n; ++i)
+    for (index_t h = 0; h < heads; ++h)
+      out.insert(out.end(), data + (h * n + i) * dim, data + (h * n + i + 1) * dim);
+  return out;
+}
+
+/// States by number: hidden[0] is the packed embeddings, hidden[i + 1] the stream after layer i;
+/// proxies[i] are those that enter layer i.
+struct ModelStates {
+  std::map<index_t, std::vector<float>> hidden, proxies;
+  std::vector<float> splat;
+
+  template <class B>
+  void keep(const LayerEvent<B>& event) {
+    std::vector<float>& rows = hidden[event.layer + 1];
+    rows.clear();
+    append_rows(rows, event.vision);
+    append_rows(rows, event.rest);
+    if (event.proxies.empty()) return;
+    append_rows(proxies[event.layer + 1], event.proxies);
+    splat.clear();
+    append_rows(splat, event.splat);
+  }
+};
+
+}  // namespace golden

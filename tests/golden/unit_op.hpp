@@ -1,0 +1,124 @@
+// UnitOp: one operation of a file of kind "unit": its parameters, its tensors, what it must give.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "golden/golden_file.hpp"
+#include "golden/settings.hpp"
+#include "proxyv/backend/plan.hpp"
+
+namespace golden {
+
+class UnitOp {
+ public:
+  UnitOp(const GoldenFile& file, const io::JsonValue& record, const Settings& settings, Report& report)
+      : file_(file),
+        settings_(settings),
+        report_(report),
+        record_(record, file.where("ops")),
+        id_(record_.text("id")),
+        op_(record_.text("op")),
+        params_(record_.require("params", "an object"), file.where("ops"), id_ + ".params.") {}
+
+  const std::string& name() const { return op_; }
+  const io::JsonFields& record() const { return record_; }
+  const io::JsonFields& params() const { return params_; }
+  const GoldenFile& file() const { return file_; }
+  std::string tensor(const std::string& x) const { return id_ + "." + x; }
+  bool has(const std::string& x) const { return file_.has(tensor(x)); }
+
+  float eps(const char* key) const { return static_cast<float>(params_.number_or(key, 1e-5, 0.0, 1.0)); }
+  double theta(const char* key) const { return params_.number_or(key, 10000.0, 1.0, 1e12); }
+
+  std::vector<index_t> shape(const std::string& x, std::size_t rank) const {
+    return file_.shape(tensor(x), rank);
+  }
+  std::vector<float> floats(const std::string& x) const { return file_.floats(tensor(x)); }
+  std::vector<float> floats(const std::string& x, const Shape& shape) const {
+    return file_.floats(tensor(x), shape);
+  }
+  std::vector<std::int32_t> positions(const std::string& x, const Shape& shape) const {
+    io::check_shape(file_.source().at(tensor(x)), shape);
+    return file_.small_integers(tensor(x));
+  }
+  std::vector<std::uint8_t> flags(const std::string& x, const Shape& shape) const {
+    return file_.flags(tensor(x), shape);
+  }
+
+  /// A weight matrix, rounded as the settings say. Lives as long as the op.
+  Weight<> weight(const std::string& x) {
+    const auto s = shape(x, 2);
+    const std::vector<float> values = floats(x);
+    const DType type = settings_.weights.value_or(DType::f32);
+    return with_dtype(type, [&]<class T>(T) {
+      auto rounded = std::make_shared<std::vector<T>>();
+      for (const float value : values) {
+        rounded->push_back(from_float<T>(value));
+        weights_changed_ = weights_changed_ || rounding_changes(value, type);
+      }
+      return keep(rounded, type, s[0], s[1]);
+    });
+  }
+  /// A gain or bias. Lives as long as the op.
+  Span<const float> vector(const std::string& x) {
+    const index_t n = shape(x, 1)[0];
+    auto values = std::make_shared<std::vector<float>>(floats(x));
+    kept_.push_back(values);
+    return {values->data(), n};
+  }
+
+  void close(const std::string& output, std::span<const float> found, const Shape& shape) {
+    report_.close(label(output), found, file_.doubles(tensor(output), shape),
+                  settings_.tolerance(weights_changed_).states);
+  }
+  void same(const std::string& output, const std::vector<std::int64_t>& found, const Shape& shape) {
+    report_.same(label(output), found, file_.integers(tensor(output), shape));
+  }
+  void begin(const char* way) { report_.begin(way); }
+  bool checked(const std::string& output) const { return report_.checked(label(output)); }
+
+  /// Runs work(engine) on an engine of type B whose workspace a counting run has found.
+  template <class B, class Work>
+  void run(Work&& work) const {
+    PlanBackend<B> plan;
+    work(plan);
+    B engine({.threads = settings_.threads, .workspace_bytes = plan.cost().workspace});
+    work(engine);
+  }
+  template <class B>
+  B plain_engine() const {
+    return B({.threads = settings_.threads});
+  }
+
+ private:
+  std::string label(const std::string& output) const { return tensor(output) + ":" + op_; }
+
+  template <class T>
+  Weight<> keep(const std::shared_ptr<std::vector<T>>& values, DType type, index_t rows, index_t cols) {
+    kept_.push_back(values);
+    return {values->data(), type, rows, cols};
+  }
+
+  const GoldenFile& file_;
+  const Settings& settings_;
+  Report& report_;
+  io::JsonFields record_;
+  std::string id_, op_;
+  io::JsonFields params_;
+  std::vector<std::shared_ptr<const void>> kept_;
+  bool weights_changed_ = false;
+};
+
+/// Room for a result.
+inline std::vector<float> room(index_t elements) {
+  return std::vector<float>(static_cast<std::size_t>(elements));
+}
+
+// Operations that need no engine.
+void check_pack(UnitOp& op);
+void check_anyres(UnitOp& op);
+void check_pool_2d(UnitOp& op);
+
+}  // namespace golden

@@ -132,17 +132,22 @@ struct Tensor {
   Buffer<Elem<B>, SpaceOf<B>> memory;
 };
 
-/// Bytes or 32-bit numbers in the engine's memory, taken there as ids.
-template <class B>
-struct Words {
-  Words(B& be, const void* data, std::size_t bytes) : memory(be.template alloc<std::int32_t>(static_cast<index_t>((bytes + 7) / 4))) {
-    std::vector<std::int32_t> words(static_cast<std::size_t>(memory.size()));
-    if (bytes > 0) std::memcpy(words.data(), data, bytes);
-    be.upload(Span<const std::int32_t>(words.data(), memory.size()), memory.span());
+/// Numbers in the engine's memory: ids as std::int32_t, masks and raw weights as bytes.
+template <class B, class Number>
+struct Numbers {
+  Numbers(B& be, const std::vector<Number>& values) : memory(be.template alloc<Number>(static_cast<index_t>(values.size()))) {
+    const index_t n = memory.size();
+    if constexpr (sizeof(Number) == 1) be.upload(View<const Number>(values.data(), 1, n), View<Number, SpaceOf<B>>(memory.data(), 1, n));
+    else be.upload(Span<const Number>(values.data(), n), memory.span());
     be.sync();
   }
-  Buffer<std::int32_t, SpaceOf<B>> memory;
+  const Number* data() const { return memory.data(); }
+  Buffer<Number, SpaceOf<B>> memory;
 };
+template <class B>
+using IdMemory = Numbers<B, std::int32_t>;
+template <class B>
+using ByteMemory = Numbers<B, std::uint8_t>;
 
 /// A weight matrix on both sides, of the given type, not aligned beyond its elements.
 template <class B>
@@ -151,19 +156,19 @@ struct Matrix {
       : offset(static_cast<std::size_t>(random.below(3)) * dtype_size(type)),
         bytes(offset + static_cast<std::size_t>(rows * cols) * dtype_size(type)) {
     for (index_t i = 0; i < rows * cols; ++i) {
-      std::byte* to = bytes.data() + offset + static_cast<std::size_t>(i) * dtype_size(type);
+      std::uint8_t* to = bytes.data() + offset + static_cast<std::size_t>(i) * dtype_size(type);
       with_dtype(type, [&]<class T>(T) {
         const T value = from_float<T>(random.value());
         std::memcpy(to, &value, sizeof value);
       });
     }
-    words = std::make_unique<Words<B>>(be, bytes.data(), bytes.size());
+    memory = std::make_unique<ByteMemory<B>>(be, bytes);
     twin = Weight<>(bytes.data() + offset, type, rows, cols);
-    weight = WeightOf<B>(reinterpret_cast<const std::byte*>(words->memory.data()) + offset, type, rows, cols);
+    weight = WeightOf<B>(memory->data() + offset, type, rows, cols);
   }
   std::size_t offset;
-  std::vector<std::byte> bytes;
-  std::unique_ptr<Words<B>> words;
+  std::vector<std::uint8_t> bytes;
+  std::unique_ptr<ByteMemory<B>> memory;
   Weight<> twin;
   WeightOf<B> weight;
 };
@@ -219,6 +224,20 @@ class Suite {
 
   void add(const char* op, std::string text, double error, double bound) {
     report_.cases.push_back({op, std::move(text), error, bound, error <= bound});
+  }
+  /// Floats of the engine's memory, whatever its elements are: other engines move them as 32-bit numbers.
+  Host floats(const Buffer<float, S>& memory) {
+    Host out(static_cast<std::size_t>(memory.size()));
+    if constexpr (std::is_same_v<T, float>) {
+      be_.download(In<B>(memory.data(), 1, memory.size()), View<float>(out.data(), 1, memory.size()));
+      be_.sync();
+    } else {
+      std::vector<std::int32_t> bits(out.size());
+      be_.download(Ids<B>(reinterpret_cast<const std::int32_t*>(memory.data()), memory.size()), {bits.data(), memory.size()});
+      be_.sync();
+      if (!bits.empty()) std::memcpy(out.data(), bits.data(), bits.size() * sizeof(float));
+    }
+    return out;
   }
   /// Compares the engine's block with the judge's, gaps included.
   void judge(const char* op, std::string text, Tensor<B>& y, double in_float) {
@@ -313,13 +332,14 @@ class Suite {
     const index_t n = random_.size(), heads = 1 + random_.below(4), dim = 2 * random_.pick<index_t>({1, 2, 3, 8, 16, 17, 32, 40, 64});
     std::vector<std::int32_t> positions(static_cast<std::size_t>(n));
     for (auto& p : positions) p = static_cast<std::int32_t>(random_.below(5000));
-    const Words<B> ids(be_, positions.data(), positions.size() * 4);
+    const IdMemory<B> ids(be_, positions);
     auto memory = be_.template alloc<float>(n * dim);
     const Table<B> table(memory.data(), n, dim);
     Host twin(static_cast<std::size_t>(n * dim));
     const Rotary rotary{dim, random_.coin() ? 10000.0 : 1e6};
-    be_.rotary_table(Ids<B>(ids.memory.data(), n), rotary, table);
+    be_.rotary_table(Ids<B>(ids.data(), n), rotary, table);
     judge_.rotary_table({positions.data(), n}, rotary, {twin.data(), n, dim});
+    add("rotary_table", shape({n, dim}), relative_error(twin, floats(memory)), 2e-6);
     Tensor<B> x(be_, random_, n, heads * dim);
     be_.rotate(x.view(), table);
     judge_.rotate(x.twin(), {twin.data(), n, dim});
@@ -370,10 +390,10 @@ class Suite {
       }
     }
     x.send();
-    const Words<B> bytes(be_, table.data(), table.size());
+    const ByteMemory<B> bytes(be_, table);
     View<const std::uint8_t, S> seen;
     View<const std::uint8_t> twin;
-    if (masked) seen = {reinterpret_cast<const std::uint8_t*>(bytes.memory.data()), m, n}, twin = {table.data(), m, n};
+    if (masked) seen = {bytes.data(), m, n}, twin = {table.data(), m, n};
     const EmptyRow empty = random_.coin() ? EmptyRow::zero : EmptyRow::uniform;
     Tensor<B>& to = inside ? x : y;
     be_.softmax_rows(x.view(), to.view(), scale, seen, empty);
@@ -386,14 +406,14 @@ class Suite {
     const index_t rows = random_.some(), n = random_.some(), m = random_.size();
     std::vector<std::int32_t> picked(static_cast<std::size_t>(m));
     for (auto& p : picked) p = static_cast<std::int32_t>(random_.below(rows));
-    const Words<B> ids(be_, picked.data(), picked.size() * 4);
+    const IdMemory<B> ids(be_, picked);
     const DType type = dtype();
     Matrix<B> table(be_, random_, rows, n, type);
     Tensor<B> y(be_, random_, m, n), x(be_, random_, rows, n), z(be_, random_, m, n);
-    be_.embed(table.weight, Ids<B>(ids.memory.data(), m), y.view());
+    be_.embed(table.weight, Ids<B>(ids.data(), m), y.view());
     judge_.embed(table.twin, {picked.data(), m}, y.twin());
     judge("embed", shape({rows, n, m}) + " " + std::string(dtype_name(type)), y, std::is_same_v<T, float> ? 0.0 : 1e-7);
-    be_.gather(x.view(), Ids<B>(ids.memory.data(), m), z.view());
+    be_.gather(x.view(), Ids<B>(ids.data(), m), z.view());
     judge_.gather(x.twin(), {picked.data(), m}, z.twin());
     judge("gather", shape({rows, n, m}), z, 0.0);
   }
@@ -429,8 +449,8 @@ struct Segment {
     for (index_t i = 0; i < keys; ++i) positions.push_back(static_cast<std::int32_t>(random.below(100)));
     if (random.coin()) std::sort(positions.begin(), positions.end());
     for (index_t i = 0; i < queries * keys; ++i) table.push_back(random.below(3) == 0 ? 1 : 0);
-    ids = std::make_unique<Words<B>>(be, positions.data(), positions.size() * 4);
-    bytes = std::make_unique<Words<B>>(be, table.data(), table.size());
+    ids = std::make_unique<IdMemory<B>>(be, positions);
+    bytes = std::make_unique<ByteMemory<B>>(be, table);
   }
   bool sees(index_t query, std::int32_t position, index_t key) const {
     if (visible_ == Visible::causal) return position >= positions[static_cast<std::size_t>(key)];
@@ -457,14 +477,15 @@ struct Segment {
   }
   KeySegmentOf<B> segment(index_t queries) {
     const auto n = static_cast<index_t>(positions.size());
-    return {k.view(), v.view(), visible_, {ids->memory.data(), n}, {reinterpret_cast<const std::uint8_t*>(bytes->memory.data()), queries, n}};
+    return {k.view(), v.view(), visible_, {ids->data(), n}, {bytes->data(), queries, n}};
   }
 
   Tensor<B> k, v;
   Visible visible_;
   std::vector<std::int32_t> positions;
   std::vector<std::uint8_t> table;
-  std::unique_ptr<Words<B>> ids, bytes;
+  std::unique_ptr<IdMemory<B>> ids;
+  std::unique_ptr<ByteMemory<B>> bytes;
 };
 
 template <class B>
@@ -476,10 +497,10 @@ void Suite<B>::attention() {
   const Heads heads{kv * group, kv, dim};
   std::vector<std::int32_t> positions;
   for (index_t i = 0; i < queries; ++i) positions.push_back(static_cast<std::int32_t>(random_.below(110)) - 5);
-  const Words<B> ids(be_, positions.data(), positions.size() * 4);
+  const IdMemory<B> ids(be_, positions);
   const EmptyRow empty = random_.coin() ? EmptyRow::zero : EmptyRow::uniform;
   AttentionArgs<float, HostSpace> args(heads, {positions.data(), queries}, empty);
-  AttentionArgsOf<B> engine_args(heads, Ids<B>(ids.memory.data(), queries), empty);
+  AttentionArgsOf<B> engine_args(heads, Ids<B>(ids.data(), queries), empty);
 
   std::string text = shape({queries, heads.query, kv, dim}) + " keys";
   std::vector<std::unique_ptr<Segment<B>>> segments;

@@ -1,0 +1,170 @@
+// Attention for many queries: keys and values packed block by block, online softmax, no score-sized tensor.
+//
+// A unit of work is a run of queries over one key/value head. Its blocks of keys are packed once and
+// serve all query heads of the group. How queries are cut into units changes no result. Few queries, and
+// heads too large to pack, go to attention_direct.hpp.
+#pragma once
+
+#include "proxyv/eigen/attention_direct.hpp"
+
+namespace proxyv::inline v0 {
+namespace detail {
+
+inline constexpr index_t attention_keys = 512;      ///< keys packed at a time, at most
+inline constexpr index_t attention_rows = 48;       ///< queries scored at a time
+inline constexpr index_t attention_unit = 768;      ///< rows (queries x heads) that share packed keys, at most
+inline constexpr index_t attention_group = 64;      ///< query heads per unit, at most
+inline constexpr index_t attention_packed_dim = 1024;  ///< largest head that is packed
+
+/// Where a thread's scratch holds what during attention.
+struct AttentionScratch {
+  index_t keys_per_block;
+  float *keys, *values;           ///< packed
+  float *scores, *weights, *queries;  ///< [attention_rows, keys], packed scores, packed queries
+  OnlineRow* rows;
+
+  AttentionScratch(const Scratch& scratch, index_t dim) {
+    const index_t padded = (dim + panel_cols - 1) / panel_cols * panel_cols;
+    const index_t fit = Scratch::panels_floats / (dim + padded) / panel_cols * panel_cols;
+    keys_per_block = std::min(attention_keys, fit);
+    keys = scratch.panels();
+    values = keys + keys_per_block * dim;
+    constexpr index_t tile = attention_rows * attention_keys + 64;
+    scores = scratch.rows();
+    weights = scores + tile;
+    queries = weights + tile;
+    rows = reinterpret_cast<OnlineRow*>(queries + attention_rows * attention_packed_dim + 64);
+  }
+};
+static_assert(2 * (attention_rows * attention_keys + 64) + attention_rows * attention_packed_dim + 64 +
+                      attention_group * attention_rows * 2 <= Scratch::rows_floats);
+static_assert(attention_unit <= attention_group * attention_rows);
+static_assert(2 * panel_cols * attention_packed_dim <= Scratch::panels_floats);
+
+/// n rounded up to whole packets.
+inline index_t whole_packets(index_t n) { return (n + lanes - 1) / lanes * lanes; }
+
+/// A unit: queries [first, first + queries), query heads [head, head + heads), all of key/value head `kv`.
+struct AttentionUnit {
+  View<const float> q;
+  View<float> o;
+  const HostAttention* args;
+  index_t first, queries, head, heads, kv;
+
+  index_t dim() const { return args->heads.dim; }
+  float* out(index_t query, index_t h) const { return o.row(query) + (head + h) * dim(); }
+};
+
+/// Packs a block; false when a value is not finite, so that it must not be multiplied by a weight of 0.
+inline bool pack_block(const KeyBlock& block, index_t column, index_t dim, const AttentionScratch& s) {
+  const Operand keys = Operand::rows(block.keys() + column, block.key_stride());
+  for (index_t j = 0; j < block.size(); j += panel_cols)
+    pack_panel(keys, j, std::min<index_t>(panel_cols, block.size() - j), 0, dim, s.keys + j * dim);
+  const Operand values = Operand::plain(block.values() + column, block.value_stride());
+  for (index_t d = 0; d < dim; d += panel_cols)
+    pack_panel(values, d, std::min<index_t>(panel_cols, dim - d), 0, block.size(), s.values + d * s.keys_per_block);
+  Packet any = splat(0.f);  // finite * 0 = 0, anything else gives NaN
+  for (index_t d = 0; d < dim; d += panel_cols) {
+    const float* panel = s.values + d * s.keys_per_block;
+    for (index_t i = 0; i < block.size() * panel_cols; i += lanes) any = madd(load(panel + i), splat(0.f), any);
+  }
+  return ei::predux(any) == 0.f;
+}
+
+/// Scores [n, limit] of queries [q, q + n) of one head against the packed keys.
+inline void score_tile(const AttentionUnit& unit, index_t q, index_t n, index_t h, index_t limit, const AttentionScratch& s) {
+  const index_t dim = unit.dim();
+  const Tiles tiles{n};
+  for (index_t t = 0; t < tiles.count(); ++t) {
+    const index_t row = tiles.begin(t);
+    pack_rows(unit.q.row(q + row) + (unit.head + h) * dim, unit.q.stride(), static_cast<int>(tiles.begin(t + 1) - row), dim, s.queries + row * dim);
+  }
+  for (index_t j = 0; j < limit; j += panel_cols) {
+    for (index_t t = 0; t < tiles.count(); ++t) {
+      const index_t row = tiles.begin(t);
+      kernel(static_cast<int>(tiles.begin(t + 1) - row), dim, s.queries + row * dim, s.keys + j * dim, s.scores + row * attention_keys + j,
+             attention_keys, false, panel_cols);
+    }
+  }
+}
+
+/// out += weights * values over the first `limit` keys of the block.
+inline void value_tile(const AttentionUnit& unit, const KeyBlock& block, bool finite, index_t q, index_t n, index_t h, index_t limit,
+                       const AttentionScratch& s) {
+  const index_t dim = unit.dim();
+  if (!finite) {
+    for (index_t i = 0; i < n; ++i)
+      add_weighted_rows(s.scores + i * attention_keys, limit, block.values() + unit.kv * dim, block.value_stride(), unit.out(q + i, h), dim);
+    return;
+  }
+  const Tiles tiles{n};
+  for (index_t t = 0; t < tiles.count(); ++t) {
+    const index_t row = tiles.begin(t);
+    pack_rows(s.scores + row * attention_keys, attention_keys, static_cast<int>(tiles.begin(t + 1) - row), limit, s.weights + row * limit);
+  }
+  for (index_t d = 0; d < dim; d += panel_cols) {
+    for (index_t t = 0; t < tiles.count(); ++t) {
+      const index_t row = tiles.begin(t);
+      kernel(static_cast<int>(tiles.begin(t + 1) - row), limit, s.weights + row * limit, s.values + d * s.keys_per_block,
+             unit.out(q + row, h) + d, unit.o.stride(), true, std::min<index_t>(panel_cols, dim - d));
+    }
+  }
+}
+
+inline void attend_unit(const AttentionUnit& unit, const Scratch& scratch) {
+  const HostAttention& args = *unit.args;
+  const index_t dim = unit.dim();
+  const float scale = 1.f / std::sqrt(static_cast<float>(dim));
+  const AttentionScratch s(scratch, dim);
+  std::fill_n(s.rows, unit.heads * unit.queries, OnlineRow{});
+  for (index_t i = 0; i < unit.queries; ++i) std::fill_n(unit.out(unit.first + i, 0), unit.heads * dim, 0.f);
+
+  each_key_block(args, s.keys_per_block, [&](const KeyBlock& block) {
+    if (block.limit(unit.first, unit.queries) == 0) return;
+    const bool finite = pack_block(block, unit.kv * dim, dim, s);
+    for (index_t i = 0; i < unit.queries; i += attention_rows) {
+      const index_t q = unit.first + i, n = std::min(attention_rows, unit.queries - i);
+      const index_t limit = block.limit(q, n);
+      if (limit == 0) continue;
+      for (index_t h = 0; h < unit.heads; ++h) {
+        score_tile(unit, q, n, h, limit, s);
+        for (index_t r = 0; r < n; ++r) {
+          float* scores = s.scores + r * attention_keys;
+          block.hide(q + r, scores, limit);
+          // Whole packets: a row's sum must not depend on where its tile ends.
+          std::fill(scores + limit, scores + whole_packets(limit), minus_infinity);
+          s.rows[h * unit.queries + i + r].step(scores, whole_packets(limit), scale, unit.out(q + r, h), dim);
+        }
+        value_tile(unit, block, finite, q, n, h, limit, s);
+      }
+    }
+  });
+  for (index_t h = 0; h < unit.heads; ++h)
+    for (index_t i = 0; i < unit.queries; ++i)
+      finish_row(args, s.rows[h * unit.queries + i], unit.kv * dim, unit.out(unit.first + i, h));
+}
+
+/// o = softmax(q k^T / sqrt(dim)) v over the visible keys.
+inline void attention(View<const float> q, View<float> o, const HostAttention& args, const Scratch* scratch, int threads) {
+  const Heads& heads = args.heads;
+  const index_t group = heads.query / heads.kv;
+  if (q.rows() * group <= attention_direct_rows || heads.dim > attention_packed_dim) return attention_direct(q, o, args, scratch, threads);
+
+  const index_t parts = (group + attention_group - 1) / attention_group;  // of a group of heads
+  const index_t part_heads = (group + parts - 1) / parts;
+  // Large units pack keys less often, but every thread should get a few.
+  const index_t most = std::max(attention_rows, attention_unit / part_heads / attention_rows * attention_rows);
+  const index_t wanted = threads > 1 ? (4 * threads + heads.kv * parts - 1) / (heads.kv * parts) : 1;
+  const index_t blocks = std::max((q.rows() + most - 1) / most, std::min(wanted, (q.rows() + attention_rows - 1) / attention_rows));
+  parallel_for(threads, blocks * heads.kv * parts, [&](index_t task, int thread) {
+    // Later queries see more keys: they are dealt first.
+    const Range rows = share(q.rows(), blocks, blocks - 1 - task / (heads.kv * parts), tile_rows);
+    const index_t kv = task / parts % heads.kv;
+    const Range part = share(group, parts, task % parts);
+    if (rows.size() == 0 || part.size() == 0) return;
+    attend_unit({q, o, &args, rows.begin, rows.size(), kv * group + part.begin, part.size(), kv}, scratch[thread]);
+  });
+}
+
+}  // namespace detail
+}  // namespace proxyv::inline v0

@@ -1,0 +1,129 @@
+// EigenBackend: the CPU engine. It checks shapes, hands out its scratch, and calls this folder's kernels.
+#pragma once
+
+#include "proxyv/backend/concepts.hpp"
+#include "proxyv/backend/host_storage.hpp"
+#include "proxyv/eigen/attention.hpp"
+#include "proxyv/eigen/gate.hpp"
+#include "proxyv/eigen/gather.hpp"
+#include "proxyv/eigen/norm.hpp"
+#include "proxyv/eigen/proxy.hpp"
+#include "proxyv/eigen/rope.hpp"
+
+namespace proxyv::inline v0 {
+
+/// Float tensors in ordinary memory, kernels on Eigen's vector primitives, threads by OpenMP when the
+/// program is compiled with it. Results do not depend on the number of threads.
+/// Allocates at construction only: the workspace, and `private_bytes` of scratch.
+class EigenBackend : public HostStorage {
+ public:
+  explicit EigenBackend(const HostOptions& options)
+      : HostStorage(options), block_(host_buffer<float>(threads() * detail::Scratch::floats)),
+        scratch_(host_buffer<detail::Scratch>(threads())) {
+    for (int t = 0; t < threads(); ++t) scratch_.data()[t] = {block_.data() + t * detail::Scratch::floats};
+    detail::start_threads(threads());
+  }
+
+  /// Bytes an engine with that many threads allocates besides its workspace.
+  static std::size_t private_bytes(int threads) {
+    return static_cast<std::size_t>(threads) * (detail::Scratch::floats * sizeof(float) + sizeof(detail::Scratch));
+  }
+
+  void gemm(View<const float> x, Weight<> w, View<float> y, Epilogue<float, HostSpace> e) {
+    check::gemm(x, w, y, e);
+    const float* bias = e.bias.empty() ? nullptr : e.bias.data();
+    if (x.rows() <= detail::gemv_rows) {
+      detail::gemv(x.data(), x.stride(), x.rows(), w, y.data(), y.stride(), e.beta, bias, e.act, threads());
+    } else {
+      detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::weight(w), y.data(), y.stride(), y.cols(), e.beta, bias,
+                   e.act, scratch(), threads());
+    }
+  }
+
+  void product(View<const float> x, View<const float> z, View<float> y, float beta) {
+    check::product(x, z, y, beta);
+    detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::plain(z.data(), z.stride()), y.data(), y.stride(), y.cols(),
+                 beta, nullptr, Act::none, scratch(), threads());
+  }
+
+  void rms_norm(View<const float> x, Span<const float> gain, View<float> y, float eps) {
+    check::same_shape("rms_norm", x, y);
+    check::gain("rms_norm", x, gain);
+    detail::rms_norm(x, gain, y, eps, threads());
+  }
+
+  void layer_norm(View<const float> x, Span<const float> gain, Span<const float> bias, View<float> y, float eps) {
+    check::same_shape("layer_norm", x, y);
+    check::gain("layer_norm", x, gain);
+    check::gain("layer_norm", x, bias);
+    detail::layer_norm(x, gain, bias, y, eps, threads());
+  }
+
+  void rotary_table(Span<const std::int32_t> positions, const Rotary& rotary, View<float> table) {
+    check::rotary_table(positions, rotary, table);
+    detail::rotary_table(positions, rotary, table, threads());
+  }
+
+  void rotate(View<float> x, View<const float> table) {
+    check::rotate(x, table);
+    detail::rotate(x, table, threads());
+  }
+
+  void attention(View<const float> q, View<float> o, const AttentionArgs<float, HostSpace>& args) {
+    args.check(q, o);
+    detail::attention(q, o, args, scratch(), threads());
+  }
+
+  void swiglu(View<const float> x, Weight<> gate, Weight<> up, View<float> y) {
+    check::swiglu(x, gate, up, y);
+    detail::swiglu(x, gate, up, y, scratch(), threads());
+  }
+
+  void bilinear_pool(View<const float> x, View<float> y, const Grid& grid) {
+    grid.check("bilinear_pool", x.rows(), y.rows());
+    check_columns("bilinear_pool", x, y);
+    detail::bilinear_pool(x, y, grid, threads());
+  }
+
+  void upsample(View<const float> x, View<float> y, const Grid& grid) {
+    grid.check("upsample", y.rows(), x.rows());
+    check_columns("upsample", x, y);
+    detail::upsample(x, y, grid, threads());
+  }
+
+  void softmax_rows(View<const float> x, View<float> y, float scale, View<const std::uint8_t> table, EmptyRow empty) {
+    check::softmax_rows(x, y, table);
+    detail::softmax_rows(x, y, scale, table, empty, threads());
+  }
+
+  void embed(Weight<> table, Span<const std::int32_t> ids, View<float> y) {
+    check::gather("embed", table, ids, y);
+    detail::embed(table, ids, y, threads());
+  }
+
+  void gather(View<const float> x, Span<const std::int32_t> ids, View<float> y) {
+    check::gather("gather", x, ids, y);
+    detail::gather(x, ids, y, threads());
+  }
+
+  void sample(View<const float> logits, const Sampling& how, std::uint64_t step, Span<std::int32_t> next) {
+    check::sample(logits, next);
+    auto frame = this->frame();
+    next[0] = sample_token({logits.data(), logits.cols()}, how, step, frame.span<std::int32_t>(logits.cols()),
+                           frame.span<float>(logits.cols()));
+  }
+
+ private:
+  const detail::Scratch* scratch() const { return scratch_.data(); }
+
+  static void check_columns(const char* op, const View<const float>& x, const View<float>& y) {
+    PROXYV_CHECK(x.cols() == y.cols(), ShapeError, op, ": x has ", x.cols(), " columns, y ", y.cols());
+  }
+
+  Buffer<float> block_;
+  Buffer<detail::Scratch> scratch_;
+};
+
+static_assert(Backend<EigenBackend>);
+
+}  // namespace proxyv::inline v0

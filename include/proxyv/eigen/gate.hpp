@@ -1,0 +1,65 @@
+// SwiGLU: two products over the same x, joined block by block so that the second one needs no tensor.
+#pragma once
+
+#include "proxyv/eigen/gemv.hpp"
+
+namespace proxyv::inline v0 {
+namespace detail {
+
+inline constexpr index_t gate_cols = 256;   ///< columns of gate and of up per block
+inline constexpr index_t gate_rows = 1024;  ///< rows whose up block is kept
+static_assert(2 * gate_cols * block_depth + gate_rows * gate_cols <= Scratch::panels_floats);
+
+/// y = silu(y) * up over a [rows, cols] window.
+inline void gate_tile(float* y, index_t y_stride, const float* up, index_t up_stride, index_t rows, index_t cols) {
+  for (index_t i = 0; i < rows; ++i) {
+    float* to = y + i * y_stride;
+    const float* by = up + i * up_stride;
+    each_packet(cols, [&](index_t j, auto n) {
+      store(to + j, ei::pmul(sigmoid_linear(load(to + j, n), 1.f), load(by + j, n)), n);
+    });
+  }
+}
+
+/// One block of columns, any number of rows, on one thread.
+inline void swiglu_block(View<const float> x, const Weight<>& gate, const Weight<>& up, View<float> y, const Scratch& scratch) {
+  float* ups = scratch.panels() + 2 * gate_cols * block_depth;
+  for (index_t i = 0; i < y.rows(); i += gate_rows) {
+    const View<const float> from = x.row_range(i, std::min(gate_rows, y.rows() - i));
+    float* to = y.row(i);
+    if (from.rows() <= gemv_rows) {
+      with_dtype(gate.type(), [&]<class T>(T) {
+        gemv_part<T>(from.data(), from.stride(), from.rows(), from.cols(), static_cast<const std::byte*>(gate.data()), y.cols(), false, to, y.stride());
+      });
+      with_dtype(up.type(), [&]<class T>(T) {
+        gemv_part<T>(from.data(), from.stride(), from.rows(), from.cols(), static_cast<const std::byte*>(up.data()), y.cols(), false, ups, gate_cols);
+      });
+    } else {
+      const Target targets[2] = {{Operand::weight(gate), 0, y.cols(), to, y.stride(), nullptr, Act::none},
+                                 {Operand::weight(up), 0, y.cols(), ups, gate_cols, nullptr, Act::none}};
+      multiply(from.data(), from.stride(), from.rows(), from.cols(), 0.f, targets, 2, scratch);
+    }
+    gate_tile(to, y.stride(), ups, gate_cols, from.rows(), y.cols());
+  }
+}
+
+/// y = silu(x gate^T) * (x up^T)
+inline void swiglu(View<const float> x, const Weight<>& gate, const Weight<>& up, View<float> y, const Scratch* scratch, int threads) {
+  if (y.empty()) return;
+  if (x.cols() == 0) {
+    for (index_t i = 0; i < y.rows(); ++i) std::fill_n(y.row(i), y.cols(), 0.f);
+    return;
+  }
+  if (y.rows() * y.cols() < serial_work / x.cols() / 2) threads = 1;
+  const TaskGrid grid(y.rows(), y.cols(), threads, gate_cols);
+  parallel_for(threads, grid.count(), [&](index_t task, int thread) {
+    const Range r = share(y.rows(), grid.row_tasks, task % grid.row_tasks, tile_rows);
+    const Range c = share(y.cols(), grid.col_tasks, task / grid.row_tasks, panel_cols);
+    if (r.size() == 0 || c.size() == 0) return;
+    swiglu_block(x.row_range(r.begin, r.size()), gate.row_range(c.begin, c.size()), up.row_range(c.begin, c.size()),
+                 y.row_range(r.begin, r.size()).col_range(c.begin, c.size()), scratch[thread]);
+  });
+}
+
+}  // namespace detail
+}  // namespace proxyv::inline v0

@@ -1,0 +1,34 @@
+// Rows picked by number, from activations or from a weight of any element type.
+#pragma once
+
+#include <algorithm>
+
+#include "proxyv/core/view.hpp"
+#include "proxyv/eigen/convert.hpp"
+#include "proxyv/eigen/rows.hpp"
+
+namespace proxyv::inline v0 {
+namespace detail {
+
+template <class T>
+void widen_row(const std::byte* from, float* to, index_t n) {
+  constexpr int size = static_cast<int>(sizeof(T));
+  index_t j = 0;
+  for (; j + lanes <= n; j += lanes) store(to + j, load_as_float<T>(from + j * size));
+  for (; j < n; ++j) to[j] = element_at<T>(from + j * size);
+}
+
+inline void embed(const Weight<>& table, Span<const std::int32_t> ids, View<float> y, int threads) {
+  with_dtype(table.type(), [&]<class T>(T) {
+    const auto* data = static_cast<const std::byte*>(table.data());
+    const index_t row_bytes = table.cols() * static_cast<index_t>(sizeof(T));
+    each_row(threads, y.rows(), y.cols(), [&](index_t i) { widen_row<T>(data + ids[i] * row_bytes, y.row(i), y.cols()); });
+  });
+}
+
+inline void gather(View<const float> x, Span<const std::int32_t> ids, View<float> y, int threads) {
+  each_row(threads, y.rows(), y.cols(), [&](index_t i) { std::copy_n(x.row(ids[i]), x.cols(), y.row(i)); });
+}
+
+}  // namespace detail
+}  // namespace proxyv::inline v0

@@ -1,0 +1,56 @@
+// The micro-kernel: up to tile_rows x panel_cols of y from packed operands, sums in registers.
+#pragma once
+
+#include "proxyv/eigen/pack.hpp"
+
+namespace proxyv::inline v0 {
+namespace detail {
+
+/// y [R, cols] (+)= a^T b over `depth` steps; a [depth, R] and b [depth, panel_cols] are packed, b aligned.
+template <int R>
+[[gnu::noinline]] void kernel_rows(index_t depth, const float* a, const float* b, float* y, index_t stride, bool add, index_t cols) {
+  Packet sum[R][tile_packets];
+  unroll<R>([&](auto r) { unroll<tile_packets>([&](auto v) { sum[r][v] = splat(0.f); }); });
+  for (index_t k = 0; k < depth; ++k, a += R, b += panel_cols) {
+    Packet w[tile_packets];
+    unroll<tile_packets>([&](auto v) { w[v] = ei::pload<Packet>(b + v * lanes); });
+    unroll<R>([&](auto r) { unroll<tile_packets>([&](auto v) { sum[r][v] = madd(splat(a[r]), w[v], sum[r][v]); }); });
+  }
+  if (cols == panel_cols) {
+    unroll<R>([&](auto r) {
+      unroll<tile_packets>([&](auto v) {
+        float* to = y + r * stride + v * lanes;
+        store(to, add ? ei::padd(sum[r][v], load(to)) : sum[r][v]);
+      });
+    });
+    return;
+  }
+  alignas(64) float row[panel_cols];
+  // Constant indices only: one run-time index would move all the sums to the stack.
+  unroll<R>([&](auto r) {
+    unroll<tile_packets>([&](auto v) { store(row + v * lanes, sum[r][v]); });
+    float* to = y + r * stride;
+    for (index_t j = 0; j < cols; ++j) to[j] = add ? row[j] + to[j] : row[j];
+  });
+}
+
+inline void kernel(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride, bool add, index_t cols) {
+  switch (rows) {
+    case 1: return kernel_rows<1>(depth, a, b, y, stride, add, cols);
+    case 2: return kernel_rows<2>(depth, a, b, y, stride, add, cols);
+    case 3: return kernel_rows<3>(depth, a, b, y, stride, add, cols);
+    case 4: return kernel_rows<4>(depth, a, b, y, stride, add, cols);
+    case 5: return kernel_rows<5>(depth, a, b, y, stride, add, cols);
+    default: return kernel_rows<6>(depth, a, b, y, stride, add, cols);
+  }
+}
+
+/// `rows` rows cut into tiles of nearly equal height: no thin last tile.
+struct Tiles {
+  index_t rows;
+  index_t count() const { return (rows + tile_rows - 1) / tile_rows; }
+  index_t begin(index_t tile) const { return rows * tile / count(); }
+};
+
+}  // namespace detail
+}  // namespace proxyv::inline v0

@@ -1,0 +1,122 @@
+// Rearranging operands for the micro-kernel: a few rows of x, or a panel of columns of the other
+// operand, become one run of floats in the order in which the kernel reads them.
+//
+// Weights keep the element type of the checkpoint until here; packing is where they become floats,
+// so the kernel exists once.
+#pragma once
+
+#include "proxyv/core/view.hpp"
+#include "proxyv/eigen/convert.hpp"
+
+namespace proxyv::inline v0 {
+namespace detail {
+
+/// The micro-kernel's tile: tile_rows x panel_cols accumulators, held in registers.
+inline constexpr int tile_rows = 6;
+inline constexpr int tile_packets = lanes == 16 ? 4 : 2;
+inline constexpr int panel_cols = tile_packets * lanes;
+
+/// The right operand of a product, as the caller has it.
+struct Operand {
+  const std::byte* data = nullptr;
+  index_t stride = 0;          ///< elements from one row to the next
+  DType type = DType::f32;
+  bool columns_are_rows = true;  ///< true: w [n, k], a product with w^T; false: z [k, n]
+
+  static Operand weight(const Weight<>& w) { return {static_cast<const std::byte*>(w.data()), w.cols(), w.type(), true}; }
+  static Operand rows(const float* data, index_t stride) { return {reinterpret_cast<const std::byte*>(data), stride, DType::f32, true}; }
+  static Operand plain(const float* data, index_t stride) { return {reinterpret_cast<const std::byte*>(data), stride, DType::f32, false}; }
+};
+
+/// out[k][row] for `rows` <= tile_rows rows of x and k < depth.
+/// Writes up to a packet of rubbish behind the last element: runs are packed in ascending order.
+inline void pack_rows(const float* x, index_t stride, int rows, index_t depth, float* out) {
+  constexpr int groups = (tile_rows + lanes - 1) / lanes;
+  index_t k = 0;
+  if constexpr (lanes > 1) {
+    for (; k + lanes <= depth; k += lanes, out += lanes * rows) {
+      Transpose block[groups];
+      unroll<groups>([&](auto g) {
+        unroll<lanes>([&](auto i) {
+          constexpr int row = g * lanes + i;
+          block[g].packet[i] = splat(0.f);
+          if constexpr (row < tile_rows) {
+            if (row < rows) block[g].packet[i] = load(x + row * stride + k);
+          }
+        });
+        ei::ptranspose(block[g]);
+      });
+      // Each store's lanes beyond the rows are overwritten by the next one.
+      unroll<lanes>([&](auto i) {
+        unroll<groups>([&](auto g) {
+          if (g * lanes < rows) store(out + i * rows + g * lanes, block[g].packet[i]);
+        });
+      });
+    }
+  }
+  for (; k < depth; ++k)
+    for (int row = 0; row < rows; ++row) *out++ = x[row * stride + k];
+}
+
+/// One vector's columns of a panel: out[k * panel_cols + lane] from `lanes` rows of w.
+template <class T>
+void pack_lanes(const std::byte* w, index_t stride_bytes, index_t depth, float* out) {
+  constexpr int size = static_cast<int>(sizeof(T));
+  index_t k = 0;
+  if constexpr (std::is_same_v<T, bf16>) {
+    // Transposed as pairs of neighbours, widened afterwards: half the shuffles, whole cache lines.
+    for (; k + 2 * lanes <= depth; k += 2 * lanes) {
+      Transpose pairs;
+      unroll<lanes>([&](auto i) { pairs.packet[i] = load_words(w + i * stride_bytes + k * size); });
+      ei::ptranspose(pairs);
+      unroll<lanes>([&](auto i) {
+        store(out + (k + 2 * i) * panel_cols, widen_first(pairs.packet[i]));
+        store(out + (k + 2 * i + 1) * panel_cols, widen_second(pairs.packet[i]));
+      });
+    }
+  }
+  for (; k + lanes <= depth; k += lanes) {
+    Transpose block;
+    unroll<lanes>([&](auto i) { block.packet[i] = load_as_float<T>(w + i * stride_bytes + k * size); });
+    ei::ptranspose(block);
+    unroll<lanes>([&](auto i) { store(out + (k + i) * panel_cols, block.packet[i]); });
+  }
+  for (; k < depth; ++k)
+    for (int i = 0; i < lanes; ++i) out[k * panel_cols + i] = element_at<T>(w + i * stride_bytes + k * size);
+}
+
+/// out[k][column] for `cols` <= panel_cols rows of w; missing columns are 0.
+template <class T>
+void pack_panel_of(const std::byte* w, index_t stride, index_t cols, index_t depth, float* out) {
+  const index_t stride_bytes = stride * static_cast<index_t>(sizeof(T));
+  index_t j = 0;
+  for (; j + lanes <= cols; j += lanes) pack_lanes<T>(w + j * stride_bytes, stride_bytes, depth, out + j);
+  for (; j < panel_cols; ++j) {
+    const std::byte* row = w + j * stride_bytes;
+    for (index_t k = 0; k < depth; ++k)
+      out[k * panel_cols + j] = j < cols ? element_at<T>(row + k * static_cast<index_t>(sizeof(T))) : 0.f;
+  }
+}
+
+/// The same from z [k, n]: whole runs of columns, no transposition.
+inline void pack_panel_plain(const float* z, index_t stride, index_t cols, index_t depth, float* out) {
+  for (index_t k = 0; k < depth; ++k, z += stride, out += panel_cols) {
+    unroll<tile_packets>([&](auto v) {
+      const index_t left = cols - v * lanes;
+      store(out + v * lanes, left >= lanes ? load(z + v * lanes) : left > 0 ? load_part(z + v * lanes, left) : splat(0.f));
+    });
+  }
+}
+
+/// Columns [j, j + cols) of the operand, k in [k0, k0 + depth), as a panel.
+inline void pack_panel(const Operand& b, index_t j, index_t cols, index_t k0, index_t depth, float* out) {
+  if (!b.columns_are_rows) {
+    pack_panel_plain(reinterpret_cast<const float*>(b.data) + k0 * b.stride + j, b.stride, cols, depth, out);
+    return;
+  }
+  const index_t at = (j * b.stride + k0) * static_cast<index_t>(dtype_size(b.type));
+  with_dtype(b.type, [&]<class T>(T) { pack_panel_of<T>(b.data + at, b.stride, cols, depth, out); });
+}
+
+}  // namespace detail
+}  // namespace proxyv::inline v0

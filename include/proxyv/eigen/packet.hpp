@@ -1,0 +1,108 @@
+// The vector of floats that all CPU kernels are written with: a thin layer over Eigen's packets.
+//
+// One source gives SSE2, AVX2, AVX-512 or NEON code, whatever the consumer compiles for; without
+// vector instructions a packet is one float. Addresses need no alignment unless the name says so.
+#pragma once
+
+#pragma GCC diagnostic push
+#if !defined(__clang__)  // GCC 12 takes the undefined vectors of its AVX-512 intrinsics for a mistake (PR 105593)
+#pragma GCC diagnostic ignored "-Wuninitialized"
+#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#endif
+#include <Eigen/Core>
+#pragma GCC diagnostic pop
+
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+#include <utility>
+
+#include "proxyv/core/shape.hpp"
+
+#if defined(__SSE2__) && !defined(EIGEN_DONT_VECTORIZE)
+#include <immintrin.h>
+#endif
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // packets as template arguments
+
+namespace proxyv::inline v0 {
+namespace detail {
+
+namespace ei = Eigen::internal;
+
+using Packet = ei::packet_traits<float>::type;
+inline constexpr int lanes = static_cast<int>(sizeof(Packet) / sizeof(float));
+
+/// f(0), f(1), ... with constants as arguments: loops that must not exist at run time.
+template <int N, class F>
+[[gnu::always_inline]] inline void unroll(F&& f) {
+  [&]<int... I>(std::integer_sequence<int, I...>) { (f(std::integral_constant<int, I>{}), ...); }(std::make_integer_sequence<int, N>{});
+}
+
+[[gnu::always_inline]] inline Packet load(const float* p) { return ei::ploadu<Packet>(p); }
+[[gnu::always_inline]] inline void store(float* p, Packet v) { ei::pstoreu(p, v); }
+[[gnu::always_inline]] inline Packet splat(float x) { return ei::pset1<Packet>(x); }
+[[gnu::always_inline]] inline Packet madd(Packet a, Packet b, Packet c) { return ei::pmadd(a, b, c); }
+
+/// The first n < lanes floats; the other lanes are `fill`.
+inline Packet load_part(const float* p, index_t n, float fill = 0.f) {
+  alignas(64) float lane[lanes];
+  for (int i = 0; i < lanes; ++i) lane[i] = fill;
+  std::memcpy(lane, p, static_cast<std::size_t>(n) * sizeof(float));
+  return load(lane);
+}
+inline void store_part(float* p, Packet v, index_t n) {
+  alignas(64) float lane[lanes];
+  store(lane, v);
+  std::memcpy(p, lane, static_cast<std::size_t>(n) * sizeof(float));
+}
+
+/// f(offset, count) over n floats, count = lanes except in the last step.
+template <class F>
+[[gnu::always_inline]] inline void each_packet(index_t n, F&& f) {
+  index_t i = 0;
+  for (; i + lanes <= n; i += lanes) f(i, std::integral_constant<index_t, lanes>{});
+  if (i < n) f(i, n - i);
+}
+
+/// Loads and stores for each_packet: whole packets when the count is the constant.
+[[gnu::always_inline]] inline Packet load(const float* p, std::integral_constant<index_t, lanes>, float = 0.f) { return load(p); }
+inline Packet load(const float* p, index_t n, float fill = 0.f) { return load_part(p, n, fill); }
+[[gnu::always_inline]] inline void store(float* p, Packet v, std::integral_constant<index_t, lanes>) { store(p, v); }
+inline void store(float* p, Packet v, index_t n) { store_part(p, v, n); }
+
+/// Integer operations on a packet's bits.
+template <class P>
+struct Bits {
+  using Int = typename ei::unpacket_traits<P>::integer_packet;
+
+  template <int N>
+  [[gnu::always_inline]] static P shift_left(P v) {
+    return ei::preinterpret<P>(ei::plogical_shift_left<N>(ei::preinterpret<Int>(v)));
+  }
+  [[gnu::always_inline]] static P upper_half(P v) {
+    return ei::preinterpret<P>(ei::pand(ei::preinterpret<Int>(v), ei::pset1<Int>(static_cast<std::int32_t>(0xffff0000u))));
+  }
+};
+template <>
+struct Bits<float> {
+  template <int N>
+  static float shift_left(float v) {
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) << N);
+  }
+  static float upper_half(float v) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) & 0xffff0000u); }
+};
+using PacketBits = Bits<Packet>;
+
+using Transpose = ei::PacketBlock<Packet, lanes>;
+
+/// A packet of 32-bit pairs of bf16 (memory order): the first of each pair, and the second.
+[[gnu::always_inline]] inline Packet widen_first(Packet pairs) { return PacketBits::shift_left<16>(pairs); }
+[[gnu::always_inline]] inline Packet widen_second(Packet pairs) { return PacketBits::upper_half(pairs); }
+
+}  // namespace detail
+}  // namespace proxyv::inline v0
+
+#pragma GCC diagnostic pop

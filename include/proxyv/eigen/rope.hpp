@@ -1,0 +1,45 @@
+// Rotary embedding: the table in double precision, the rotation in packets.
+#pragma once
+
+#include <cmath>
+
+#include "proxyv/backend/rotary.hpp"
+#include "proxyv/core/view.hpp"
+#include "proxyv/eigen/rows.hpp"
+
+namespace proxyv::inline v0 {
+namespace detail {
+
+/// table [positions, head_dim]: cosines, then sines. Pairs are dealt to threads: a frequency is computed once.
+inline void rotary_table(Span<const std::int32_t> positions, const Rotary& rotary, View<float> table, int threads) {
+  const index_t half = rotary.head_dim / 2;
+  each_row(threads, half, 32 * positions.size(), [&](index_t j) {
+    const double frequency = rotary.frequency(j);
+    for (index_t i = 0; i < positions.size(); ++i) {
+      const double angle = static_cast<double>(positions[i]) * frequency;
+      table(i, j) = static_cast<float>(std::cos(angle));
+      table(i, half + j) = static_cast<float>(std::sin(angle));
+    }
+  });
+}
+
+/// One head: (a, b) <- (a c - b s, b c + a s) with a the first half, b the second.
+inline void rotate_head(float* x, const float* cosine, const float* sine, index_t half) {
+  each_packet(half, [&](index_t j, auto n) {
+    const Packet a = load(x + j, n), b = load(x + half + j, n);
+    const Packet c = load(cosine + j, n), s = load(sine + j, n);
+    store(x + j, ei::psub(ei::pmul(a, c), ei::pmul(b, s)), n);
+    store(x + half + j, madd(b, c, ei::pmul(a, s)), n);
+  });
+}
+
+inline void rotate(View<float> x, View<const float> table, int threads) {
+  const index_t dim = table.cols();
+  each_row(threads, x.rows(), x.cols(), [&](index_t i) {
+    for (index_t head = 0; head < x.cols(); head += dim)
+      rotate_head(x.row(i) + head, table.row(i), table.row(i) + dim / 2, dim / 2);
+  });
+}
+
+}  // namespace detail
+}  // namespace proxyv::inline v0

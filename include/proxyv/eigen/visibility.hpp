@@ -1,0 +1,96 @@
+// Which keys of a block a query sees, decided for whole blocks first and key by key only where needed.
+#pragma once
+
+#include <algorithm>
+
+#include "proxyv/backend/mask.hpp"
+#include "proxyv/eigen/softmax.hpp"
+
+namespace proxyv::inline v0 {
+namespace detail {
+
+using HostSegment = KeySegment<float, HostSpace>;
+using HostAttention = AttentionArgs<float, HostSpace>;
+
+/// Smallest and largest of a run of positions.
+struct PositionRange {
+  std::int32_t low, high;
+
+  PositionRange(const std::int32_t* positions, index_t n) : low(positions[0]), high(positions[0]) {
+    for (index_t i = 1; i < n; ++i) {
+      low = std::min(low, positions[i]);
+      high = std::max(high, positions[i]);
+    }
+  }
+};
+
+/// Keys [begin, begin + size) of a segment, as the queries of an op see them.
+class KeyBlock {
+ public:
+  KeyBlock(const HostAttention& args, const HostSegment& segment, index_t begin, index_t size)
+      : args_(&args), segment_(&segment), begin_(begin), size_(size) {
+    if (segment.visible != Visible::causal) return;
+    positions_ = segment.positions.data() + begin;
+    const PositionRange range(positions_, size);
+    low_ = range.low;
+    high_ = range.high;
+    sorted_ = std::is_sorted(positions_, positions_ + size);
+  }
+
+  index_t begin() const { return begin_; }
+  index_t size() const { return size_; }
+  const float* keys() const { return segment_->keys.row(begin_); }
+  const float* values() const { return segment_->values.row(begin_); }
+  index_t key_stride() const { return segment_->keys.stride(); }
+  index_t value_stride() const { return segment_->values.stride(); }
+
+  /// No key that comes at or after the result is seen by any of the queries [q, q + n); 0: nothing is seen.
+  index_t limit(index_t q, index_t n) const {
+    if (segment_->visible != Visible::causal) return size_;
+    return prefix(PositionRange(args_->query_positions.data() + q, n).high);
+  }
+
+  /// Puts -infinity in place of the scores that query q does not see. Hidden scores may be anything.
+  void hide(index_t q, float* scores, index_t limit) const {
+    if (segment_->visible == Visible::table) {
+      const std::uint8_t* table = segment_->table.row(q) + begin_;
+      for (index_t k = 0; k < limit; ++k) scores[k] = table[k] != 0 ? scores[k] : minus_infinity;
+    } else if (segment_->visible == Visible::causal) {
+      const std::int32_t position = args_->query_positions[q];
+      if (position >= high_) return;
+      if (sorted_) {
+        const index_t seen = std::min(limit, prefix(position));
+        std::fill(scores + seen, scores + limit, minus_infinity);
+      } else {
+        for (index_t k = 0; k < limit; ++k) scores[k] = position >= positions_[k] ? scores[k] : minus_infinity;
+      }
+    }
+  }
+
+ private:
+  /// Keys before the result may be seen from `position`, keys from there on are not.
+  index_t prefix(std::int32_t position) const {
+    if (position < low_) return 0;
+    if (position >= high_ || !sorted_) return size_;
+    return std::upper_bound(positions_, positions_ + size_, position) - positions_;
+  }
+
+  const HostAttention* args_;
+  const HostSegment* segment_;
+  index_t begin_, size_;
+  const std::int32_t* positions_ = nullptr;
+  std::int32_t low_ = 0, high_ = 0;
+  bool sorted_ = true;
+};
+
+/// f(block) for all keys, in blocks of at most `size`, segments in order.
+template <class F>
+void each_key_block(const HostAttention& args, index_t size, F&& f) {
+  for (index_t s = 0; s < args.count(); ++s) {
+    const index_t keys = args[s].keys.rows();
+    for (index_t begin = 0; begin < keys; begin += size) f(KeyBlock(args, args[s], begin, std::min(size, keys - begin)));
+  }
+}
+
+}  // namespace detail
+}  // namespace proxyv::inline v0

@@ -1,0 +1,157 @@
+// Prefill and decode never allocate, and need exactly the workspace that was planned.
+//
+// This file replaces the global operator new of its program with one that counts; it counts only
+// between arm() and disarm().
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "model/tiny.hpp"
+#include "proxyv/eigen.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+std::atomic<bool> armed{false};
+std::atomic<int> allocations{0};
+
+void* counted(std::size_t bytes, std::size_t alignment) noexcept {
+  if (armed.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
+  if (bytes == 0) bytes = 1;
+  if (alignment <= alignof(std::max_align_t)) return std::malloc(bytes);
+  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+
+void* counted_or_throw(std::size_t bytes, std::size_t alignment) {
+  void* data = bytes > std::size_t{1} << 62 ? nullptr : counted(bytes, alignment);
+  if (data == nullptr) throw std::bad_alloc();
+  return data;
+}
+
+}  // namespace
+
+void* operator new(std::size_t n) { return counted_or_throw(n, 1); }
+void* operator new[](std::size_t n) { return counted_or_throw(n, 1); }
+void* operator new(std::size_t n, std::align_val_t a) { return counted_or_throw(n, static_cast<std::size_t>(a)); }
+void* operator new[](std::size_t n, std::align_val_t a) { return counted_or_throw(n, static_cast<std::size_t>(a)); }
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return counted(n, 1); }
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return counted(n, 1); }
+void operator delete(void* p) noexcept { std::free(p); }
+void operator delete[](void* p) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
+
+using namespace tiny;
+
+namespace {
+
+/// Allocations of any thread while f runs.
+template <class F>
+int allocations_of(F&& f) {
+  allocations = 0;
+  armed = true;
+  f();
+  armed = false;
+  return allocations;
+}
+
+template <class B, template <class, class> class Pool, template <class, class> class Update>
+using Model = Decoder<B, RuntimeConfig, Stack<dyn, DecoderLayer>, ProxyStack<dyn, Pool, Update>>;
+
+template <class B, class M>
+void never_allocates(const RuntimeConfig& c, HostOptions how) {
+  B be(how);
+  const auto model = random_decoder<M>(be, c, 9);
+  const Question q(model, {1, image, 2, image, 3}, {{2}, {1}});
+  KvCache<B> cache(be, model.cache_shape(128));
+  Matrix logits(1, c.vocab);
+  const std::vector<TokenId> more(70, 4);
+  std::vector<std::int32_t> next(1);
+
+  CHECK(allocations_of([&] { model.prefill(be, {q.layout, q.features}, cache, logits); }) == 0);
+  CHECK(allocations_of([&] { model.append(be, small::span_of(more).first(1), cache, logits); }) == 0);
+  CHECK(allocations_of([&] { model.append(be, small::span_of(more).part(1, 69), cache, logits); }) == 0);
+  CHECK(allocations_of([&] { be.sample(logits, {.temperature = 1.f, .top_p = 0.9f}, 0, {next.data(), 1}); }) == 0);
+  CHECK(next[0] >= 0);
+}
+
+template <class B>
+void workspace_is_exact() {
+  B start(options());
+  const auto model = random_decoder<ProxyDecoder<B>>(start, config(2), 9);
+  const Question q(model, {1, image, 2, 3}, {{2}});
+  const std::size_t prefill_needs = model.plan_prefill(q.layout).workspace, append_needs = model.plan_append(q.layout.rows(), 4).workspace;
+  REQUIRE(append_needs < prefill_needs);
+  const std::vector<TokenId> more{1, 2, 3, 4};
+
+  Workspace enough(prefill_needs);
+  B be(enough.options());
+  KvCache<B> cache(be, model.cache_shape(64));
+  Matrix logits(1, 32);
+  model.prefill(be, {q.layout, q.features}, cache, logits);
+  CHECK(be.workspace_peak() == prefill_needs);
+  CHECK(be.workspace_available() == prefill_needs);
+
+  Workspace less(prefill_needs - 1);
+  B tight(less.options());
+  KvCache<B> untouched(tight, model.cache_shape(64));
+  for (index_t layer = 0; layer < 4; ++layer)
+    for (auto plane : {untouched.keys(layer, 0, 64), untouched.values(layer, 0, 64)})
+      for (index_t i = 0; i < 64; ++i) std::fill_n(plane.row(i), plane.cols(), 5.f);
+  Matrix before(1, 32, 7.f);
+  try {
+    model.prefill(tight, {q.layout, q.features}, untouched, before);
+    FAIL("nothing was thrown");
+  } catch (const WorkspaceError& e) {
+    CHECK(e.needed == prefill_needs);
+    CHECK(e.available == prefill_needs - 1);
+    CHECK(std::string(e.what()) == "decoder: workspace too small: needed " + std::to_string(prefill_needs) + " bytes, available " +
+                                       std::to_string(prefill_needs - 1) + " bytes");
+  }
+  CHECK(before.values == std::vector<float>(32, 7.f));
+  CHECK(untouched.length() == 0);
+  CHECK(tight.workspace_peak() == 0);
+  for (index_t layer = 0; layer < 4; ++layer) CHECK(small::values(untouched.keys(layer, 0, 64)) == std::vector<float>(64 * 8, 5.f));
+
+  Workspace for_append(append_needs), not_for_append(append_needs - 1);
+  B fits(for_append.options()), misses(not_for_append.options());
+  const auto length = cache.length();
+  const auto old = logits.values;
+  CHECK(small::error_of<WorkspaceError>([&] { model.append(misses, small::span_of(more), cache, logits); }) ==
+        "decoder: workspace too small: needed " + std::to_string(append_needs) + " bytes, available " + std::to_string(append_needs - 1) + " bytes");
+  CHECK(misses.workspace_peak() == 0);
+  CHECK(cache.length() == length);
+  CHECK(small::same_bits(logits.values, old));
+  model.append(fits, small::span_of(more), cache, logits);
+  CHECK(cache.length() == length + 4);
+  CHECK(fits.workspace_peak() == append_needs);
+}
+
+}  // namespace
+
+TEST_CASE("allocation: the counter counts") {
+  CHECK(allocations_of([] { std::vector<int> v(10); }) == 1);
+  CHECK(allocations_of([] { host_buffer<float>(10); }) == 1);
+  CHECK(allocations_of([] {}) == 0);
+}
+
+TEST_CASE("allocation: none in prefill and decode, reference engine") {
+  never_allocates<ReferenceBackend, Model<ReferenceBackend, BilinearPool, VisionUpdate>>(config(2), options());
+  never_allocates<ReferenceBackend, Model<ReferenceBackend, LearnedPool, SplatUpdate>>(config(2, true), options());
+}
+
+TEST_CASE("allocation: none in prefill and decode, Eigen engine") {
+  never_allocates<EigenBackend, Model<EigenBackend, BilinearPool, VisionUpdate>>(config(2), options());
+  never_allocates<EigenBackend, Model<EigenBackend, LearnedPool, SplatUpdate>>(config(2, true), {.threads = 2, .workspace_bytes = 1 << 20});
+}
+
+TEST_CASE("allocation: the planned workspace is enough and one byte less is refused before anything is computed") {
+  workspace_is_exact<ReferenceBackend>();
+  workspace_is_exact<EigenBackend>();
+}

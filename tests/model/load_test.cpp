@@ -1,0 +1,134 @@
+#include "proxyv/model/load.hpp"
+
+#include <map>
+
+#include "model/tiny.hpp"
+#include "support/catch.hpp"
+
+using namespace tiny;
+using small::error_of;
+
+namespace {
+
+/// Tensors by name, as a checkpoint would hold them. `at` fails as a checkpoint does.
+struct Tensors {
+  struct Tensor {
+    std::vector<std::uint64_t> shape;
+    std::vector<std::byte> bytes;
+    io::TensorType type;
+  };
+  std::map<std::string, Tensor> all;
+
+  io::TensorEntry at(const std::string& name) const {
+    const auto found = all.find(name);
+    PROXYV_CHECK(found != all.end(), LoadError, "tiny.safetensors: no tensor \"", name, "\"");
+    const auto& [key, t] = *found;
+    return {.file = "tiny.safetensors", .name = key, .type = t.type, .shape = t.shape, .data = t.bytes.data(), .bytes = t.bytes.size()};
+  }
+
+  template <class T>
+  void put(const std::string& name, std::vector<std::uint64_t> shape, const float* values) {
+    std::uint64_t n = 1;
+    for (const auto size : shape) n *= size;
+    Tensor t{std::move(shape), std::vector<std::byte>(n * sizeof(T)),
+             std::is_same_v<T, bf16> ? io::TensorType::bf16 : std::is_same_v<T, f16> ? io::TensorType::f16 : io::TensorType::f32};
+    for (std::uint64_t i = 0; i < n; ++i) {
+      const T value = from_float<T>(values[i]);
+      std::memcpy(t.bytes.data() + i * sizeof(T), &value, sizeof(T));
+    }
+    all[name] = std::move(t);
+  }
+};
+
+/// Writes weights that a RandomVisitor made into Tensors.
+template <class T>
+struct Writer {
+  Tensors& to;
+  void matrix(const std::string& name, WeightOf<R>& w, index_t rows, index_t cols) {
+    to.put<T>(name, {static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(cols)}, static_cast<const float*>(w.data()));
+  }
+  void dense(const std::string& name, In<R>& x, index_t rows, index_t cols) {
+    to.put<T>(name, {static_cast<std::uint64_t>(rows), static_cast<std::uint64_t>(cols)}, x.data());
+  }
+  void vector(const std::string& name, Vec<R>& x, index_t n) { to.put<T>(name, {static_cast<std::uint64_t>(n)}, x.data()); }
+};
+
+template <class T>
+std::shared_ptr<Tensors> tensors(const RuntimeConfig& c) {
+  auto out = std::make_shared<Tensors>();
+  std::vector<std::shared_ptr<const void>> kept;
+  DecoderWeights<R> w;
+  for_each_tensor<R>(c, w, true, detail::RandomVisitor<R>(5, DType::f32, kept));
+  for_each_tensor<R>(c, w, true, Writer<T>{*out});
+  return out;
+}
+
+template <class Model>
+Left answer(const Model& model, R& be) {
+  return prefill(model, be, Question(model, {1, image, 2}, {{1}}));
+}
+
+}  // namespace
+
+TEST_CASE("load: what is loaded is what was written") {
+  R be(options());
+  RuntimeConfig c = config(1, true);
+  c.qkv_bias = true;
+  const auto files = tensors<float>(c);
+  const auto loaded = load_decoder<Learned>(be, c, *files, files, true);
+  CHECK(same(answer(loaded, be), answer(random_decoder<Learned>(be, c, 5), be)));
+}
+
+TEST_CASE("load: matrices are used in place, the decoder keeps the files") {
+  R be(options());
+  auto files = tensors<bf16>(config(2));
+  const auto* embed = files->all.at("model.embed_tokens.weight").bytes.data();
+  std::weak_ptr<Tensors> watched = files;
+  {
+    const auto model = load_decoder<Spatial>(be, config(2), *files, files, true);
+    CHECK(model.embedding().table().data() == embed);
+    CHECK(model.embedding().table().type() == DType::bf16);
+    files.reset();
+    CHECK_FALSE(watched.expired());
+    CHECK(answer(model, be).logits.size() == 32);
+  }
+  CHECK(watched.expired());
+}
+
+TEST_CASE("load: converted on request") {
+  R be(options());
+  const auto files = tensors<float>(config(2));
+  const auto half = load_decoder<Spatial>(be, config(2), *files, files, true, DType::bf16);
+  CHECK(half.embedding().table().type() == DType::bf16);
+  const auto same_type = load_decoder<Spatial>(be, config(2), *files, files, true, DType::f32);
+  CHECK(same_type.embedding().table().data() == files->all.at("model.embed_tokens.weight").bytes.data());
+  const auto made = random_decoder<Spatial>(be, config(2), 5, DType::bf16);
+  CHECK(same(answer(half, be), answer(made, be)));
+}
+
+TEST_CASE("load: faults name file, tensor, wanted and found") {
+  R be(options());
+  const auto refused = [&](auto&& change) {
+    auto files = tensors<float>(config(2));
+    change(*files);
+    return error_of<LoadError>([&] { load_decoder<Spatial>(be, config(2), *files, files, true); });
+  };
+  const std::vector<float> zeros(1000);
+  CHECK(refused([](Tensors& t) { t.all.erase("model.layers.3.mlp.up_proj.weight"); }) ==
+        "tiny.safetensors: no tensor \"model.layers.3.mlp.up_proj.weight\"");
+  CHECK(refused([&](Tensors& t) { t.put<bf16>("model.layers.1.self_attn.k_proj.weight", {16, 8}, zeros.data()); }) ==
+        "tiny.safetensors: tensor \"model.layers.1.self_attn.k_proj.weight\": wanted F32, F16 or BF16 [8, 16], found BF16 [16, 8]");
+  CHECK(refused([&](Tensors& t) { t.put<float>("model.norm.weight", {17}, zeros.data()); }) ==
+        "tiny.safetensors: tensor \"model.norm.weight\": wanted F32, F16 or BF16 [1, 16], found F32 [17]");
+  CHECK(refused([&](Tensors& t) { t.all.at("lm_head.weight").type = io::TensorType::i32; }) ==
+        "tiny.safetensors: tensor \"lm_head.weight\": wanted F32, F16 or BF16 [32, 16], found I32 [32, 16]");
+}
+
+TEST_CASE("load: without pictures no newline is wanted, and then none can be shown") {
+  R be(options());
+  const auto files = tensors<float>(config(4));
+  files->all.erase("model.image_newline");
+  const auto model = load_decoder<Plain>(be, config(4), *files, files, false);
+  CHECK(prefill(model, be, Question(model, {1, 2}, {})).logits.size() == 32);
+  CHECK(error_of<ArgumentError>([&] { answer(model, be); }) == "prefill: a prompt with images, but the model has no model.image_newline");
+}

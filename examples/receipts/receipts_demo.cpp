@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -31,14 +32,22 @@ std::vector<receipts::QA> three_questions(const receipts::Receipt& receipt) {
           receipts::ask_line(receipt, receipt.seed % receipt.lines.size())};
 }
 
+/// The answers are the same every time; the times are the least of all rounds, stage by stage.
+void keep_fastest(asking::Report& best, const asking::Report& next) {
+  best.encode.ms = std::min(best.encode.ms, next.encode.ms);
+  best.prefill.ms = std::min(best.prefill.ms, next.prefill.ms);
+  best.decode.ms = std::min(best.decode.ms, next.decode.ms);
+}
+
 asking::Report ask(const std::string& checkpoint, const proxyv::Image& picture, const std::vector<receipts::QA>& wanted, int threads) {
   asking::Options options;
   options.threads = threads;
   std::vector<std::string> questions;
   for (const auto& qa : wanted) questions.push_back(qa.question);
   const asking::Asker asker(checkpoint, options);
-  asker.ask(picture, questions);  // warms caches and threads, so that the stage times compare
-  return asker.ask(picture, questions);
+  asking::Report best = asker.ask(picture, questions);
+  for (int round = 1; round < 4; ++round) keep_fastest(best, asker.ask(picture, questions));
+  return best;
 }
 
 int run(const DemoOptions& o) {
@@ -61,8 +70,8 @@ int run(const DemoOptions& o) {
     rows.push_back({wanted[i].question, wanted[i].answer, plain.answers[i].text, proxy.answers[i].text});
     right += (plain.answers[i].text == wanted[i].answer ? 1 : 0) + (proxy.answers[i].text == wanted[i].answer ? 1 : 0);
   }
-  fmt::print("{}\nplain, {} threads\n{}\nProxyV, {} threads\n{}\n", cli::table(rows), threads, cli::stage_table(plain), threads,
-             cli::stage_table(proxy));
+  fmt::print("{}\nThree questions about one picture; least time of four rounds, {} threads\n\nplain\n{}\nProxyV\n{}\n", cli::table(rows), threads,
+             cli::stage_table(plain), cli::stage_table(proxy));
   fmt::print("prefill: ProxyV computed {:.1f} % fewer FLOPs and took {:.0f} % of the plain decoder's time\n",
              100.0 * (1.0 - proxy.prefill.gflop / plain.prefill.gflop), 100.0 * proxy.prefill.ms / plain.prefill.ms);
   fmt::print("proxyv receipts: {} of {} answers right\n", right, 2 * wanted.size());

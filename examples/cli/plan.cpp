@@ -25,7 +25,7 @@ struct PlanOptions {
   std::optional<index_t> start_layer, reduce;
   index_t crops = 5, text = 50;
   std::string weights = "bf16";
-  bool json = false;
+  bool learned = false, json = false;
 };
 
 struct Preset {
@@ -135,6 +135,7 @@ void plan(const PlanOptions& o) {
   pv::RuntimeConfig config = find_model(o.model);
   if (o.start_layer) config.proxy_start = *o.start_layer;
   if (o.reduce) config.proxy_factor = *o.reduce;
+  if (o.learned) config.learned_proxies = true;
   pv::check_config(config);
   pv::RuntimeConfig plain = config;
   plain.proxy_start = plain.layers;
@@ -159,6 +160,7 @@ void add_plan(CLI::App& app) {
   sub->add_option("--model", o->model, "Preset (" + preset_names() + ") or checkpoint folder")->capture_default_str();
   sub->add_option("--start-layer", o->start_layer, "First ProxyV layer; by default the model's own")->check(CLI::Range(0, 4096));
   sub->add_option("--reduce", o->reduce, "Reduction per side of a crop; by default the model's own")->check(CLI::Range(1, 4096));
+  sub->add_flag("--learned", o->learned, "Learned proxies instead of spatial ones");
   sub->add_option("--crops", o->crops, "Crops of the picture, the base crop included")->capture_default_str()->check(CLI::Range(0, 65536));
   sub->add_option("--text", o->text, "Text tokens")->capture_default_str()->check(CLI::Range(1, 1 << 24));
   sub->add_option("--weights", o->weights, "Type weights are stored in")->capture_default_str()->check(CLI::IsMember({"f32", "bf16"}));

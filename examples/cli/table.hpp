@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,8 @@ inline std::string bytes_text(double bytes) {
 
 /// Share of `before` that `after` saves; a dash where there is nothing to compare.
 inline std::string saved_text(double before, double after) {
-  return before <= 0.0 || before == after ? "-" : fmt::format("{:.1f} %", 100.0 * (1.0 - after / before));
+  const double saved = before > 0.0 ? 100.0 * (1.0 - after / before) : 0.0;
+  return std::abs(saved) < 0.05 ? "-" : fmt::format("{:.1f} %", saved);
 }
 
 inline std::vector<std::string> stage_row(const char* name, const asking::Stage& s) {

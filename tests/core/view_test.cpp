@@ -4,6 +4,7 @@
 #include <limits>
 #include <numeric>
 #include <type_traits>
+#include <vector>
 
 #include "support/catch.hpp"
 
@@ -280,4 +281,18 @@ TEST_CASE("rows of a weight step by its element size") {
   CHECK_THROWS_WITH(weight.row_range(-1, 1), "Weight: rows -1+1 of [4, 3]");
   CHECK_THROWS_AS(weight.row_range(1, max_index), ShapeError);
   CHECK(Weight<>().row_range(0, 0).data() == nullptr);
+}
+
+TEST_CASE("a contiguous container becomes a span") {
+  std::vector<int> numbers{1, 2, 3};
+  const std::array<int, 2> two{4, 5};
+  const proxyv::Span<const int> read = numbers, pair = two;
+  const proxyv::Span<int> write = numbers;
+  write[1] = 7;
+  CHECK(read.size() == 3);
+  CHECK(read[1] == 7);
+  CHECK(pair[1] == 5);
+  static_assert(!std::is_constructible_v<proxyv::Span<int>, const std::vector<int>&>);    // const stays const
+  static_assert(!std::is_constructible_v<proxyv::Span<const int>, std::vector<int>&&>);   // no span of a temporary
+  static_assert(!std::is_constructible_v<proxyv::Span<const int>, std::vector<long>&>);
 }

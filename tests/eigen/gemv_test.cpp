@@ -11,7 +11,7 @@ TEST_CASE("gemv: every row count and element type, against the judge") {
   std::uint64_t seed = 1;
   for (index_t m = 0; m <= detail::gemv_rows; ++m) {
     for (DType type : {DType::f32, DType::f16, DType::bf16}) {
-      for (index_t k : {1, 31, 64, 333}) {
+      for (index_t k : {1, 31, 333}) {
         const Block x(m, k, ++seed), bias(1, 67, ++seed, 0);
         const RawWeight w(67, k, type, ++seed);
         Block y(m, 67, ++seed);

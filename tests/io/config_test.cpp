@@ -134,6 +134,15 @@ TEST_CASE("a whole config is read") {
   CHECK(c.vision->image_std == std::vector<double>{1, 0.5, 0.25});
 }
 
+TEST_CASE("the reference's vision tower is known by its name") {
+  const std::string projector = R"(,"mm_projector_type":"mlp2x_gelu","mm_hidden_size":1024)";
+  const auto c = parse(base + projector + R"(,"mm_vision_tower":"openai/clip-vit-large-patch14-336")");
+  REQUIRE(c.vision.has_value());
+  CHECK(c.vision->num_hidden_layers == 24);
+  CHECK(c.vision->patches_per_side() == 24);
+  CHECK_FALSE(parse(base + projector + R"(,"mm_vision_tower":"somebody/else")").vision.has_value());
+}
+
 TEST_CASE("what vision_config says need not be said twice") {
   const auto c = parse(base + vision + "}");
   CHECK(c.mm_hidden_size == 32);

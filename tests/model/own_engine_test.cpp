@@ -91,6 +91,10 @@ TEST_CASE("own engine: a model of another engine with the same tensors runs on i
   const Question q(model, {1, image, 2, 3}, {{1}});
   CHECK(same(prefill(model, mine, q), prefill(model, reference, q)));
   CHECK(mine.norms > 0);
+  mine.norms = 0;
+  Session session(mine, model, 64);  // and a session runs on the engine it was given
+  session.start({q.layout, q.features});
+  CHECK(mine.norms > 0);
 }
 
 TEST_CASE("own engine: half an engine runs what needs half an engine") {

@@ -20,7 +20,12 @@ inline constexpr TokenId image_token = -200;
 
 /// "[2935, 4096]"
 inline std::string shape_text(index_t rows, index_t cols) {
-  return "[" + std::to_string(rows) + ", " + std::to_string(cols) + "]";
+  std::string out = "[";  // appended to step by step: g++ 12 warns about the one-line sum at -O3
+  out += std::to_string(rows);
+  out += ", ";
+  out += std::to_string(cols);
+  out += "]";
+  return out;
 }
 
 }  // namespace proxyv::inline v0

@@ -31,6 +31,14 @@ class Span {
   constexpr Span(T* data, index_t size) : data_(data), size_(size) {
     PROXYV_CHECK(size >= 0, ShapeError, "Span: negative size ", size);
   }
+  /// From a contiguous container that is somebody's variable: std::vector, std::array, std::span.
+  template <class C>
+    requires(std::is_same_v<Space, HostSpace> && requires(C& c) {
+      requires std::is_same_v<std::remove_const_t<std::remove_pointer_t<decltype(c.data())>>, std::remove_const_t<T>>;
+      requires std::is_convertible_v<decltype(c.data()), T*>;
+      requires !std::is_same_v<decltype(c.size()), index_t>;
+    })
+  constexpr Span(C& c) : Span(c.data(), static_cast<index_t>(c.size())) {}
   /// A mutable span is a const one.
   template <class U>
     requires(std::is_same_v<const U, T>)

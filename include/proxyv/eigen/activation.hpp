@@ -7,10 +7,10 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-/// e^x; exactly 0 below -88, and no more than 2.4e38 above 88.3.
+/// e^x for x < 88; exactly 0 below -88.
 /// x = n ln2 + r with |r| <= ln2 / 2, a minimax polynomial for e^r, and 2^n put into the exponent bits.
-[[gnu::always_inline]] inline Packet packet_exp(Packet x) {
-  x = ei::pmin(ei::pmax(x, splat(-88.f)), splat(88.37f));
+[[gnu::always_inline]] inline Packet packet_exp_below(Packet x) {
+  x = ei::pmax(x, splat(-88.f));
   const Packet magic = splat(12582912.f + 127.f);  // 1.5 * 2^23: the sum's low bits hold n + 127
   const Packet sum = madd(x, splat(1.44269504f), magic);
   const Packet n = ei::psub(sum, magic);
@@ -24,6 +24,9 @@ namespace detail {
   p = madd(ei::pmul(p, r), r, ei::padd(r, splat(1.f)));
   return ei::pmul(p, PacketBits::shift_left<23>(sum));
 }
+
+/// e^x; no more than 2.4e38 above 88.3.
+[[gnu::always_inline]] inline Packet packet_exp(Packet x) { return packet_exp_below(ei::pmin(x, splat(88.37f))); }
 
 /// Within 4e-7 of erf: odd rational function on |x| < 3.92, +-1 outside.
 [[gnu::always_inline]] inline Packet packet_erf(Packet x) {

@@ -41,9 +41,6 @@ static_assert(2 * (attention_rows * attention_keys + 64) + attention_rows * atte
 static_assert(attention_unit <= attention_group * attention_rows);
 static_assert(2 * panel_cols * attention_packed_dim <= Scratch::panels_floats);
 
-/// n rounded up to whole packets.
-inline index_t whole_packets(index_t n) { return (n + lanes - 1) / lanes * lanes; }
-
 /// A unit: queries [first, first + queries), query heads [head, head + heads), all of key/value head `kv`.
 struct AttentionUnit {
   View<const float> q;
@@ -60,53 +57,71 @@ inline bool pack_block(const KeyBlock& block, index_t column, index_t dim, const
   const Operand keys = Operand::rows(block.keys() + column, block.key_stride());
   for (index_t j = 0; j < block.size(); j += panel_cols)
     pack_panel(keys, j, std::min<index_t>(panel_cols, block.size() - j), 0, dim, s.keys + j * dim);
-  const Operand values = Operand::plain(block.values() + column, block.value_stride());
+  bool finite = true;
   for (index_t d = 0; d < dim; d += panel_cols)
-    pack_panel(values, d, std::min<index_t>(panel_cols, dim - d), 0, block.size(), s.values + d * s.keys_per_block);
-  Packet any = splat(0.f);  // finite * 0 = 0, anything else gives NaN
-  for (index_t d = 0; d < dim; d += panel_cols) {
-    const float* panel = s.values + d * s.keys_per_block;
-    for (index_t i = 0; i < block.size() * panel_cols; i += lanes) any = madd(load(panel + i), splat(0.f), any);
-  }
-  return ei::predux(any) == 0.f;
+    finite &= pack_panel_plain(block.values() + column + d, block.value_stride(), std::min<index_t>(panel_cols, dim - d), block.size(),
+                               s.values + d * s.keys_per_block);
+  return finite;
 }
 
-/// Scores [n, limit] of queries [q, q + n) of one head against the packed keys.
-inline void score_tile(const AttentionUnit& unit, index_t q, index_t n, index_t h, index_t limit, const AttentionScratch& s) {
-  const index_t dim = unit.dim();
-  const Tiles tiles{n};
-  for (index_t t = 0; t < tiles.count(); ++t) {
-    const index_t row = tiles.begin(t);
-    pack_rows(unit.q.row(q + row) + (unit.head + h) * dim, unit.q.stride(), static_cast<int>(tiles.begin(t + 1) - row), dim, s.queries + row * dim);
+/// Up to attention_rows queries of one head, cut into the kernel's tiles, and how many keys of a block each tile needs.
+struct QueryTile {
+  index_t query, rows, head;
+  Tiles tiles;
+  index_t limits[attention_rows / tile_rows + 1];
+
+  QueryTile(const KeyBlock& block, index_t q, index_t n, index_t h) : query(q), rows(n), head(h), tiles{n} {
+    for (index_t t = 0; t < tiles.count(); ++t) limits[t] = block.limit(q + tiles.begin(t), height(t));
+  }
+  int height(index_t t) const { return static_cast<int>(tiles.begin(t + 1) - tiles.begin(t)); }
+  index_t largest() const { return *std::max_element(limits, limits + tiles.count()); }
+};
+
+/// Raw scores [rows, limit] against the packed keys.
+inline void score(const AttentionUnit& unit, const QueryTile& tile, const AttentionScratch& s) {
+  const index_t dim = unit.dim(), limit = tile.largest();
+  for (index_t t = 0; t < tile.tiles.count(); ++t) {
+    const index_t row = tile.tiles.begin(t);
+    pack_rows(unit.q.row(tile.query + row) + (unit.head + tile.head) * dim, unit.q.stride(), tile.height(t), dim, s.queries + row * dim);
   }
   for (index_t j = 0; j < limit; j += panel_cols) {
-    for (index_t t = 0; t < tiles.count(); ++t) {
-      const index_t row = tiles.begin(t);
-      kernel(static_cast<int>(tiles.begin(t + 1) - row), dim, s.queries + row * dim, s.keys + j * dim, s.scores + row * attention_keys + j,
-             attention_keys, false, panel_cols);
+    for (index_t t = 0; t < tile.tiles.count(); ++t) {
+      const index_t row = tile.tiles.begin(t);
+      if (j < tile.limits[t])
+        kernel(tile.height(t), dim, s.queries + row * dim, s.keys + j * dim, s.scores + row * attention_keys + j, attention_keys, false, panel_cols);
     }
   }
 }
 
-/// out += weights * values over the first `limit` keys of the block.
-inline void value_tile(const AttentionUnit& unit, const KeyBlock& block, bool finite, index_t q, index_t n, index_t h, index_t limit,
-                       const AttentionScratch& s) {
+/// Scores become weights, packed for the kernel.
+inline void weigh(const AttentionUnit& unit, const KeyBlock& block, const QueryTile& tile, OnlineRow* state, const AttentionScratch& s) {
+  const float scale = 1.f / std::sqrt(static_cast<float>(unit.dim()));
+  for (index_t t = 0; t < tile.tiles.count(); ++t) {
+    const index_t first = tile.tiles.begin(t), limit = tile.limits[t], whole = (limit + lanes - 1) / lanes * lanes;
+    for (index_t r = first; r < tile.tiles.begin(t + 1); ++r) {
+      float* scores = s.scores + r * attention_keys;
+      block.hide(tile.query + r, scores, limit);
+      // Whole packets: a row's sum must not depend on where its tile ends.
+      std::fill(scores + limit, scores + whole, minus_infinity);
+      state[r].step(scores, whole, scale, unit.out(tile.query + r, tile.head), unit.dim());
+    }
+    pack_rows(s.scores + first * attention_keys, attention_keys, tile.height(t), limit, s.weights + first * attention_keys);
+  }
+}
+
+/// out += weights * values; values that are not finite are multiplied only where a weight is not 0.
+inline void add_values(const AttentionUnit& unit, const KeyBlock& block, bool finite, const QueryTile& tile, const AttentionScratch& s) {
   const index_t dim = unit.dim();
-  if (!finite) {
-    for (index_t i = 0; i < n; ++i)
-      add_weighted_rows(s.scores + i * attention_keys, limit, block.values() + unit.kv * dim, block.value_stride(), unit.out(q + i, h), dim);
-    return;
-  }
-  const Tiles tiles{n};
-  for (index_t t = 0; t < tiles.count(); ++t) {
-    const index_t row = tiles.begin(t);
-    pack_rows(s.scores + row * attention_keys, attention_keys, static_cast<int>(tiles.begin(t + 1) - row), limit, s.weights + row * limit);
-  }
-  for (index_t d = 0; d < dim; d += panel_cols) {
-    for (index_t t = 0; t < tiles.count(); ++t) {
-      const index_t row = tiles.begin(t);
-      kernel(static_cast<int>(tiles.begin(t + 1) - row), limit, s.weights + row * limit, s.values + d * s.keys_per_block,
-             unit.out(q + row, h) + d, unit.o.stride(), true, std::min<index_t>(panel_cols, dim - d));
+  for (index_t t = 0; !finite && t < tile.tiles.count(); ++t)
+    for (index_t r = tile.tiles.begin(t); r < tile.tiles.begin(t + 1); ++r)
+      add_weighted_rows(s.scores + r * attention_keys, tile.limits[t], block.values() + unit.kv * dim, block.value_stride(),
+                        unit.out(tile.query + r, tile.head), dim);
+  for (index_t d = 0; finite && d < dim; d += panel_cols) {
+    for (index_t t = 0; t < tile.tiles.count(); ++t) {
+      const index_t row = tile.tiles.begin(t);
+      if (tile.limits[t] > 0)
+        kernel(tile.height(t), tile.limits[t], s.weights + row * attention_keys, s.values + d * s.keys_per_block,
+               unit.out(tile.query + row, tile.head) + d, unit.o.stride(), true, std::min<index_t>(panel_cols, dim - d));
     }
   }
 }
@@ -114,7 +129,6 @@ inline void value_tile(const AttentionUnit& unit, const KeyBlock& block, bool fi
 inline void attend_unit(const AttentionUnit& unit, const Scratch& scratch) {
   const HostAttention& args = *unit.args;
   const index_t dim = unit.dim();
-  const float scale = 1.f / std::sqrt(static_cast<float>(dim));
   const AttentionScratch s(scratch, dim);
   std::fill_n(s.rows, unit.heads * unit.queries, OnlineRow{});
   for (index_t i = 0; i < unit.queries; ++i) std::fill_n(unit.out(unit.first + i, 0), unit.heads * dim, 0.f);
@@ -123,19 +137,12 @@ inline void attend_unit(const AttentionUnit& unit, const Scratch& scratch) {
     if (block.limit(unit.first, unit.queries) == 0) return;
     const bool finite = pack_block(block, unit.kv * dim, dim, s);
     for (index_t i = 0; i < unit.queries; i += attention_rows) {
-      const index_t q = unit.first + i, n = std::min(attention_rows, unit.queries - i);
-      const index_t limit = block.limit(q, n);
-      if (limit == 0) continue;
-      for (index_t h = 0; h < unit.heads; ++h) {
-        score_tile(unit, q, n, h, limit, s);
-        for (index_t r = 0; r < n; ++r) {
-          float* scores = s.scores + r * attention_keys;
-          block.hide(q + r, scores, limit);
-          // Whole packets: a row's sum must not depend on where its tile ends.
-          std::fill(scores + limit, scores + whole_packets(limit), minus_infinity);
-          s.rows[h * unit.queries + i + r].step(scores, whole_packets(limit), scale, unit.out(q + r, h), dim);
-        }
-        value_tile(unit, block, finite, q, n, h, limit, s);
+      QueryTile tile(block, unit.first + i, std::min(attention_rows, unit.queries - i), 0);
+      if (tile.largest() == 0) continue;
+      for (tile.head = 0; tile.head < unit.heads; ++tile.head) {
+        score(unit, tile, s);
+        weigh(unit, block, tile, s.rows + tile.head * unit.queries + i, s);
+        add_values(unit, block, finite, tile, s);
       }
     }
   });

@@ -21,10 +21,8 @@ inline void attend_query(const float* q, float* o, index_t query, index_t kv, in
   each_key_block(args, direct_keys, [&](const KeyBlock& block) {
     const index_t limit = block.limit(query, 1);
     if (limit == 0) return;
-    for (index_t k = 0; k < limit; ++k) {
-      const auto* key = reinterpret_cast<const std::byte*>(block.keys() + k * block.key_stride() + kv * dim);
-      gemv_part<float>(q, dim, heads, dim, key, 1, false, scores + k, direct_keys);
-    }
+    const auto* keys = reinterpret_cast<const std::byte*>(block.keys() + kv * dim);
+    gemv_part<float>(q, dim, heads, dim, keys, block.key_stride() * static_cast<index_t>(sizeof(float)), limit, false, scores, direct_keys);
     for (index_t h = 0; h < heads; ++h) {
       float* row = scores + h * direct_keys;
       block.hide(query, row, limit);

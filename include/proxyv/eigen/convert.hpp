@@ -35,6 +35,14 @@ template <>
   return load_words(p);
 }
 
+/// The first n <= lanes elements; the other lanes are 0.
+template <class T>
+[[gnu::noinline]] Packet load_part_as_float(const std::byte* p, index_t n) {
+  alignas(64) float lane[lanes] = {};
+  for (index_t i = 0; i < n; ++i) lane[i] = element_at<T>(p + i * static_cast<index_t>(sizeof(T)));
+  return load(lane);
+}
+
 // 16-bit elements: straight into the upper halves, and by the converter where the CPU has one.
 #if defined(__AVX512F__) && !defined(EIGEN_DONT_VECTORIZE)
 template <>
@@ -67,6 +75,15 @@ template <>
   return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(words)));
 }
 #endif
+
+template <class T>
+[[gnu::always_inline]] inline Packet load_as_float(const std::byte* p, std::integral_constant<index_t, lanes>) {
+  return load_as_float<T>(p);
+}
+template <class T>
+inline Packet load_as_float(const std::byte* p, index_t n) {
+  return load_part_as_float<T>(p, n);
+}
 
 }  // namespace detail
 }  // namespace proxyv::inline v0

@@ -28,12 +28,8 @@ inline void swiglu_block(View<const float> x, const Weight<>& gate, const Weight
     const View<const float> from = x.row_range(i, std::min(gate_rows, y.rows() - i));
     float* to = y.row(i);
     if (from.rows() <= gemv_rows) {
-      with_dtype(gate.type(), [&]<class T>(T) {
-        gemv_part<T>(from.data(), from.stride(), from.rows(), from.cols(), static_cast<const std::byte*>(gate.data()), y.cols(), false, to, y.stride());
-      });
-      with_dtype(up.type(), [&]<class T>(T) {
-        gemv_part<T>(from.data(), from.stride(), from.rows(), from.cols(), static_cast<const std::byte*>(up.data()), y.cols(), false, ups, gate_cols);
-      });
+      gemv_part(from.data(), from.stride(), from.rows(), gate, false, to, y.stride());
+      gemv_part(from.data(), from.stride(), from.rows(), up, false, ups, gate_cols);
     } else {
       const Target targets[2] = {{Operand::weight(gate), 0, y.cols(), to, y.stride(), nullptr, Act::none},
                                  {Operand::weight(up), 0, y.cols(), ups, gate_cols, nullptr, Act::none}};

@@ -31,25 +31,25 @@ struct Operand {
 /// out[k][row] for `rows` <= tile_rows rows of x and k < depth.
 /// Writes up to a packet of rubbish behind the last element: runs are packed in ascending order.
 inline void pack_rows(const float* x, index_t stride, int rows, index_t depth, float* out) {
-  constexpr int groups = (tile_rows + lanes - 1) / lanes;
+  constexpr int groups = (tile_rows + short_lanes - 1) / short_lanes;
   index_t k = 0;
   if constexpr (lanes > 1) {
-    for (; k + lanes <= depth; k += lanes, out += lanes * rows) {
-      Transpose block[groups];
+    for (; k + short_lanes <= depth; k += short_lanes, out += short_lanes * rows) {
+      ShortTranspose block[groups];
       unroll<groups>([&](auto g) {
-        unroll<lanes>([&](auto i) {
-          constexpr int row = g * lanes + i;
-          block[g].packet[i] = splat(0.f);
+        unroll<short_lanes>([&](auto i) {
+          constexpr int row = g * short_lanes + i;
+          block[g].packet[i] = ei::pset1<ShortPacket>(0.f);
           if constexpr (row < tile_rows) {
-            if (row < rows) block[g].packet[i] = load(x + row * stride + k);
+            if (row < rows) block[g].packet[i] = ei::ploadu<ShortPacket>(x + row * stride + k);
           }
         });
         ei::ptranspose(block[g]);
       });
       // Each store's lanes beyond the rows are overwritten by the next one.
-      unroll<lanes>([&](auto i) {
+      unroll<short_lanes>([&](auto i) {
         unroll<groups>([&](auto g) {
-          if (g * lanes < rows) store(out + i * rows + g * lanes, block[g].packet[i]);
+          if (g * short_lanes < rows) ei::pstoreu(out + i * rows + g * short_lanes, block[g].packet[i]);
         });
       });
     }
@@ -98,14 +98,28 @@ void pack_panel_of(const std::byte* w, index_t stride, index_t cols, index_t dep
   }
 }
 
-/// The same from z [k, n]: whole runs of columns, no transposition.
-inline void pack_panel_plain(const float* z, index_t stride, index_t cols, index_t depth, float* out) {
-  for (index_t k = 0; k < depth; ++k, z += stride, out += panel_cols) {
-    unroll<tile_packets>([&](auto v) {
-      const index_t left = cols - v * lanes;
-      store(out + v * lanes, left >= lanes ? load(z + v * lanes) : left > 0 ? load_part(z + v * lanes, left) : splat(0.f));
-    });
+/// The same from z [k, n]: whole runs of columns, no transposition. False when an element is not finite.
+inline bool pack_panel_plain(const float* z, index_t stride, index_t cols, index_t depth, float* out) {
+  Packet any[tile_packets];  // finite * 0 = 0, anything else gives NaN
+  unroll<tile_packets>([&](auto v) { any[v] = splat(0.f); });
+  const auto put = [&](auto v, Packet p) {
+    any[v] = madd(p, splat(0.f), any[v]);
+    store(out + v * lanes, p);
+  };
+  if (cols == panel_cols) {
+    for (index_t k = 0; k < depth; ++k, z += stride, out += panel_cols)
+      unroll<tile_packets>([&](auto v) { put(v, load(z + v * lanes)); });
+  } else {
+    for (index_t k = 0; k < depth; ++k, z += stride, out += panel_cols) {
+      unroll<tile_packets>([&](auto v) {
+        const index_t left = cols - v * lanes;
+        put(v, left >= lanes ? load(z + v * lanes) : left > 0 ? load_part(z + v * lanes, left) : splat(0.f));
+      });
+    }
   }
+  Packet all = any[0];
+  unroll<tile_packets>([&](auto v) { all = ei::padd(all, any[v]); });
+  return ei::predux(all) == 0.f;
 }
 
 /// Columns [j, j + cols) of the operand, k in [k0, k0 + depth), as a panel.

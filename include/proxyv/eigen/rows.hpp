@@ -22,7 +22,7 @@ double sum_packets(index_t n, F&& f) {
     Packet sum[4];
     unroll<4>([&](auto u) { sum[u] = splat(0.f); });
     for (; i < end; i += 4 * lanes)
-      unroll<4>([&](auto u) { sum[u] = ei::padd(sum[u], f(i + u * lanes, std::integral_constant<index_t, lanes>{})); });
+      unroll<4>([&](auto u) { sum[u] = ei::padd(sum[u], f(i + u * lanes, whole_packet)); });
     total += double{ei::predux(ei::padd(ei::padd(sum[0], sum[1]), ei::padd(sum[2], sum[3])))};
   }
   Packet rest = splat(0.f);

@@ -14,20 +14,20 @@ namespace detail {
 
 inline constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
-/// y = exp(scale * x - top); returns the sum. y may be x.
+/// y = exp(scale * x - top), top being the largest; returns the sum. y may be x.
 inline float exp_row(const float* x, float* y, index_t n, float scale, float top) {
   Packet sum = splat(0.f);
   const Packet s = splat(scale), shift = splat(-top);
   index_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const Packet e = packet_exp(madd(load(x + i), s, shift));
+    const Packet e = packet_exp_below(madd(load(x + i), s, shift));
     sum = ei::padd(sum, e);
     store(y + i, e);
   }
   float total = ei::predux(sum);
   if (i < n) {
     alignas(64) float lane[lanes];
-    store(lane, packet_exp(madd(load_part(x + i, n - i), s, shift)));
+    store(lane, packet_exp_below(madd(load_part(x + i, n - i), s, shift)));
     for (index_t j = i; j < n; ++j) total += y[j] = lane[j - i];
   }
   return total;

@@ -188,7 +188,7 @@ class ConfigReader {
 
   void vision() {
     const JsonValue* nested = f_.find("vision_config");
-    if (nested == nullptr) return;
+    if (nested == nullptr) return named_tower();
     const JsonFields v(*nested, file_, "vision_config.");
     VisionConfig out;
     out.hidden_size = v.index("hidden_size", 1, 65536);
@@ -213,6 +213,19 @@ class ConfigReader {
     channels(v, "image_mean", -1e3, out.image_mean);
     channels(v, "image_std", 1e-6, out.image_std);
     c_.vision = std::move(out);
+  }
+  /// Reference checkpoints only name their encoder; the one they all use is known here.
+  void named_tower() {
+    const std::string name = f_.text_or("mm_vision_tower", "");
+    if (!name.ends_with("clip-vit-large-patch14-336")) return;
+    VisionConfig clip;
+    clip.hidden_size = 1024;
+    clip.intermediate_size = 4096;
+    clip.num_hidden_layers = 24;
+    clip.num_attention_heads = 16;
+    clip.image_size = 336;
+    clip.patch_size = 14;
+    c_.vision = std::move(clip);
   }
   static void channels(const JsonFields& fields, std::string_view key, double min, std::vector<double>& out) {
     const JsonValue* value = fields.find(key);

@@ -21,13 +21,15 @@ struct GenerateOptions {
 };
 
 /// A decoder, an engine and a cache at work on one conversation. Not shared between threads.
-template <class Model>
+/// E: the engine it runs on, the model's own or one with the same tensors (a derived engine, say).
+template <class Model, class E = typename Model::backend>
+  requires SameTensorsAs<E, typename Model::backend>
 class Session {
  public:
   using B = typename Model::backend;
 
   /// capacity: vision + newline + text + generated tokens that fit. Start-up: allocates the cache.
-  Session(B& be, const Model& model, index_t capacity)
+  Session(E& be, const Model& model, index_t capacity)
       : be_(be),
         model_(model),
         cache_(be, model.cache_shape(capacity)),
@@ -125,7 +127,7 @@ class Session {
     }
   }
 
-  B& be_;
+  E& be_;
   const Model& model_;
   KvCache<B> cache_;
   Buffer<Elem<B>, SpaceOf<B>> logits_;

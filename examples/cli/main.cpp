@@ -1,9 +1,6 @@
 // The program `proxyv`: ask a checkpoint about a picture, inspect one, plan what one would cost.
-#include <cstdio>
-#include <exception>
-
 #include "commands.hpp"
-#include "proxyv/core/error.hpp"
+#include "program.hpp"
 #include "proxyv/version.hpp"
 
 int main(int argc, char** argv) {
@@ -15,13 +12,5 @@ int main(int argc, char** argv) {
   cli::add_ask(app);
   cli::add_inspect(app);
   cli::add_plan(app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "proxyv: %s\n", e.what());
-    return 2;
-  }
-  return 0;
+  return cli::run_program(app, argc, argv, "proxyv", [] { return 0; });  // the subcommand runs while parsing
 }

@@ -4,13 +4,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <cstdio>
-#include <exception>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "../cli/asking.hpp"
+#include "../cli/program.hpp"
 #include "../cli/table.hpp"
 #include "photo.hpp"
 #include "proxyv/vision/image_file.hpp"
@@ -87,13 +86,5 @@ int main(int argc, char** argv) {
   app.add_option("--picture", o.picture, "Where the photograph goes")->capture_default_str();
   app.add_option("--seed", o.seed, "Which receipt; 0 = a new one each time")->capture_default_str();
   app.add_option("--threads", o.threads, "0 = all cores")->capture_default_str()->check(CLI::Range(0, 1024));
-  try {
-    app.parse(argc, argv);
-    return run(o);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "receipts_demo: %s\n", e.what());
-    return 2;
-  }
+  return cli::run_program(app, argc, argv, "receipts_demo", [&] { return run(o); });
 }

@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdio>
-#include <exception>
 #include <fstream>
 #include <map>
 #include <string>
@@ -11,6 +9,7 @@
 #include <vector>
 
 #include "../cli/asking.hpp"
+#include "../cli/program.hpp"
 #include "../cli/table.hpp"
 #include "photo.hpp"
 #include "proxyv/io/json.hpp"
@@ -98,13 +97,5 @@ int main(int argc, char** argv) {
   app.add_option("checkpoint", o.checkpoint, "Folder with config.json, safetensors and expected.jsonl")->required();
   app.add_option("--receipts", o.receipts, "How many receipts; 0 = all")->capture_default_str();
   app.add_option("--threads", o.threads, "0 = all cores")->capture_default_str()->check(CLI::Range(0, 1024));
-  try {
-    app.parse(argc, argv);
-    return run(o);
-  } catch (const CLI::ParseError& e) {
-    return app.exit(e) == 0 ? 0 : 2;
-  } catch (const std::exception& e) {
-    std::fprintf(stderr, "receipts_exam: %s\n", e.what());
-    return 2;
-  }
+  return cli::run_program(app, argc, argv, "receipts_exam", [&] { return run(o); });
 }

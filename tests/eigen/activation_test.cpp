@@ -31,7 +31,8 @@ TEST_CASE("activation: exp within two units in the last place, 0 and NaN where t
 TEST_CASE("activation: erf") {
   double worst = 0.0;
   for (float x = -6.f; x < 6.f; x += 0.00137f)
-    worst = std::max(worst, std::abs(double{one(detail::packet_erf(detail::splat(x)))} - std::erf(double{x})));
+    worst =
+        std::max(worst, std::abs(double{one(detail::packet_erf(detail::splat(x)))} - std::erf(double{x})));
   CHECK(worst < 4.5e-7);
   CHECK(one(detail::packet_erf(detail::splat(5.f))) == 1.f);
   CHECK(one(detail::packet_erf(detail::splat(-5.f))) == -1.f);
@@ -41,7 +42,9 @@ TEST_CASE("activation: each against its definition, and dead units are exactly d
   for (Act act : {Act::none, Act::silu, Act::gelu, Act::quick_gelu}) {
     double worst = 0.0;
     for (float x = -12.f; x < 12.f; x += 0.0037f)
-      worst = std::max(worst, std::abs(double{one(detail::activated(act, detail::splat(x)))} - double{activate(act, x)}) / std::max(1.0, std::abs(double{x})));
+      worst = std::max(
+          worst, std::abs(double{one(detail::activated(act, detail::splat(x)))} - double{activate(act, x)}) /
+                     std::max(1.0, std::abs(double{x})));
     CHECK(worst < 5e-7);
     CHECK(std::isnan(one(detail::activated(act, detail::splat(std::numeric_limits<float>::quiet_NaN())))));
   }

@@ -28,6 +28,7 @@ TEST_CASE("attention_direct: unused places of a cache may hold NaN") {
   p.query_positions[0] = 9;
   p.add(20, Visible::causal);
   for (index_t k = 10; k < 20; ++k)
-    for (index_t d = 0; d < 16; ++d) p.memory[0]->view()(k, d) = p.memory[1]->view()(k, d) = std::numeric_limits<float>::quiet_NaN();
+    for (index_t d = 0; d < 16; ++d)
+      p.memory[0]->view()(k, d) = p.memory[1]->view()(k, d) = std::numeric_limits<float>::quiet_NaN();
   CHECK(deviation(p.found(1).memory, p.wanted().memory) < 2e-6);
 }

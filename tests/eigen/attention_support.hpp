@@ -19,8 +19,10 @@ struct Problem {
   /// Three segments: `shown` keys that all see, `keys` by position, `keys` by table.
   Problem(index_t queries, index_t keys, const Heads& h, bool sorted, EmptyRow empty = EmptyRow::zero)
       : heads(h), q(queries, h.query_width(), 11), args(h, {}, empty) {
-    for (index_t i = 0; i < queries; ++i) query_positions.push_back(static_cast<std::int32_t>(i * keys / queries));
-    for (index_t k = 0; k < keys; ++k) key_positions.push_back(static_cast<std::int32_t>(sorted ? k : k * 7919 % keys));
+    for (index_t i = 0; i < queries; ++i)
+      query_positions.push_back(static_cast<std::int32_t>(i * keys / queries));
+    for (index_t k = 0; k < keys; ++k)
+      key_positions.push_back(static_cast<std::int32_t>(sorted ? k : k * 7919 % keys));
     for (index_t i = 0; i < queries * keys; ++i) table.push_back(i % 5 == 0 ? 1 : 0);
     args.query_positions = {query_positions.data(), queries};
   }
@@ -37,7 +39,8 @@ struct Problem {
   }
   Block found(int threads) {
     Block o(q.rows, heads.query_width(), 41);
-    for (index_t i = 0; i < o.rows; ++i) std::fill_n(o.view().row(i), o.cols, std::numeric_limits<float>::quiet_NaN());
+    for (index_t i = 0; i < o.rows; ++i)
+      std::fill_n(o.view().row(i), o.cols, std::numeric_limits<float>::quiet_NaN());
     engine(threads).attention(q.in(), o.view(), args);
     return o;
   }

@@ -75,8 +75,10 @@ TEST_CASE("attention: what a query does not see may hold anything") {
   const Block found = p.found(1);
   bool clean = true, shown = true;
   for (index_t i = 0; i < 50; ++i)
-    for (index_t j = 0; j < 32; ++j) (p.query_positions[static_cast<std::size_t>(i)] < 60 ? clean : shown) &= p.query_positions[static_cast<std::size_t>(i)] < 60
-                                         ? std::isfinite(found.in()(i, j)) : std::isnan(found.in()(i, j));
+    for (index_t j = 0; j < 32; ++j)
+      (p.query_positions[static_cast<std::size_t>(i)] < 60 ? clean : shown) &=
+          p.query_positions[static_cast<std::size_t>(i)] < 60 ? std::isfinite(found.in()(i, j))
+                                                              : std::isnan(found.in()(i, j));
   CHECK(clean);
   CHECK(shown);
 }

@@ -13,9 +13,12 @@ namespace {
 std::atomic<int> allocations{0};
 
 // Not inlined: GCC would see free() meet operator new and warn.
-[[gnu::noinline]] void* counted(std::size_t bytes, std::size_t alignment) {
+[[gnu::noinline]] void* counted(std::size_t bytes, std::size_t alignment) noexcept {
   ++allocations;
-  void* p = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment + alignment);
+  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment + alignment);
+}
+void* counted_or_throw(std::size_t bytes, std::size_t alignment) {
+  void* p = counted(bytes, alignment);
   if (p == nullptr) throw std::bad_alloc();
   return p;
 }
@@ -23,10 +26,16 @@ std::atomic<int> allocations{0};
 
 }  // namespace
 
-void* operator new(std::size_t n) { return counted(n, 16); }
-void* operator new[](std::size_t n) { return counted(n, 16); }
-void* operator new(std::size_t n, std::align_val_t a) { return counted(n, static_cast<std::size_t>(a)); }
-void* operator new[](std::size_t n, std::align_val_t a) { return counted(n, static_cast<std::size_t>(a)); }
+void* operator new(std::size_t n) { return counted_or_throw(n, 16); }
+void* operator new[](std::size_t n) { return counted_or_throw(n, 16); }
+void* operator new(std::size_t n, std::align_val_t a) {
+  return counted_or_throw(n, static_cast<std::size_t>(a));
+}
+void* operator new[](std::size_t n, std::align_val_t a) {
+  return counted_or_throw(n, static_cast<std::size_t>(a));
+}
+void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return counted(n, 16); }
+void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return counted(n, 16); }
 void operator delete(void* p) noexcept { released(p); }
 void operator delete[](void* p) noexcept { released(p); }
 void operator delete(void* p, std::size_t) noexcept { released(p); }
@@ -42,9 +51,11 @@ namespace {
 
 /// Every op once, with few rows and with many.
 struct EveryOp {
-  Block few = Block(2, 64, 1), many = Block(70, 64, 2), w = Block(64, 64, 3, 0), few_out = Block(2, 64, 4), many_out = Block(70, 64, 5), pooled = Block(2, 64, 6);
+  Block few = Block(2, 64, 1), many = Block(70, 64, 2), w = Block(64, 64, 3, 0), few_out = Block(2, 64, 4),
+        many_out = Block(70, 64, 5), pooled = Block(2, 64, 6);
   RawWeight half = RawWeight(64, 64, DType::bf16, 7), quarter = RawWeight(64, 64, DType::f16, 8);
-  std::vector<std::int32_t> positions = std::vector<std::int32_t>(70, 3), token = std::vector<std::int32_t>(1);
+  std::vector<std::int32_t> positions = std::vector<std::int32_t>(70, 3),
+                            token = std::vector<std::int32_t>(1);
   std::vector<std::uint8_t> table = std::vector<std::uint8_t>(70 * 64, 1);
   Block rotary = Block(70, 16, 9);
 
@@ -68,7 +79,11 @@ struct EveryOp {
       be.embed(half.weight, ids, y);
       be.gather(x.row_range(0, 2), {positions.data() + 70, 0}, y.row_range(0, 0));
       detail::HostAttention args({4, 2, 16}, ids);
-      args.add({many.in().col_range(0, 32), many.in().col_range(32, 32), Visible::causal, {positions.data(), 70}, {}});
+      args.add({many.in().col_range(0, 32),
+                many.in().col_range(32, 32),
+                Visible::causal,
+                {positions.data(), 70},
+                {}});
       be.attention(x, y, args);
     }
     const Grid grid{1, 8, 8};
@@ -120,8 +135,10 @@ TEST_CASE("backend: an engine can be moved") {
 TEST_CASE("backend: refuses in the contract's words") {
   auto be = engine();
   Block x(3, 4, 1), y(3, 5, 2);
-  CHECK_THROWS_WITH(be.rms_norm(x.in(), {x.memory.data(), 4}, y.view(), 0.f), "rms_norm: x [3, 4], y [3, 5], wanted equal shapes");
+  CHECK_THROWS_WITH(be.rms_norm(x.in(), {x.memory.data(), 4}, y.view(), 0.f),
+                    "rms_norm: x [3, 4], y [3, 5], wanted equal shapes");
   CHECK_THROWS_AS(be.product(x.in(), x.in(), y.view(), 0.f), ShapeError);
-  CHECK_THROWS_WITH(be.bilinear_pool(x.in(), y.view(), {1, 4, 3}), "bilinear_pool: factor 3 does not divide the crop side 4");
+  CHECK_THROWS_WITH(be.bilinear_pool(x.in(), y.view(), {1, 4, 3}),
+                    "bilinear_pool: factor 3 does not divide the crop side 4");
   CHECK_THROWS_AS(EigenBackend(HostOptions{0, 0, {}}), ArgumentError);
 }

@@ -20,7 +20,8 @@ struct Block {
 
   Block(index_t r, index_t c, std::uint64_t seed, index_t gap = 3)
       : rows(r), cols(c), stride(c + gap), memory(static_cast<std::size_t>(1 + r * (c + gap))) {
-    for (std::size_t i = 0; i < memory.size(); ++i) memory[i] = static_cast<float>(2.0 * uniform(seed, i) - 1.0);
+    for (std::size_t i = 0; i < memory.size(); ++i)
+      memory[i] = static_cast<float>(2.0 * uniform(seed, i) - 1.0);
   }
   View<float> view() { return {memory.data() + 1, rows, cols, stride}; }
   View<const float> in() const { return {memory.data() + 1, rows, cols, stride}; }
@@ -32,10 +33,12 @@ struct RawWeight {
   Weight<> weight;
 
   RawWeight(index_t rows, index_t cols, DType type, std::uint64_t seed)
-      : memory(static_cast<std::size_t>(rows * cols) * dtype_size(type) + 1), weight(memory.data() + 1, type, rows, cols) {
+      : memory(static_cast<std::size_t>(rows * cols) * dtype_size(type) + 1),
+        weight(memory.data() + 1, type, rows, cols) {
     for (index_t i = 0; i < rows * cols; ++i) {
       with_dtype(type, [&]<class T>(T) {
-        const T value = from_float<T>(static_cast<float>(2.0 * uniform(seed, static_cast<std::uint64_t>(i)) - 1.0));
+        const T value =
+            from_float<T>(static_cast<float>(2.0 * uniform(seed, static_cast<std::uint64_t>(i)) - 1.0));
         std::memcpy(memory.data() + 1 + static_cast<std::size_t>(i) * sizeof(T), &value, sizeof(T));
       });
     }

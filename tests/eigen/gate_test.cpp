@@ -9,7 +9,8 @@ TEST_CASE("gate: by hand") {
   auto be = engine();
   const std::vector<float> x{2}, gate{1, -1}, up{3, 5};
   std::vector<float> y(2);
-  be.swiglu({x.data(), 1, 1}, Weight<>(gate.data(), DType::f32, 2, 1), Weight<>(up.data(), DType::f32, 2, 1), {y.data(), 1, 2});
+  be.swiglu({x.data(), 1, 1}, Weight<>(gate.data(), DType::f32, 2, 1), Weight<>(up.data(), DType::f32, 2, 1),
+            {y.data(), 1, 2});
   CHECK(y[0] == Approx(6 * 2 / (1 + std::exp(-2.0))));
   CHECK(y[1] == Approx(10 * -2 / (1 + std::exp(2.0))));
 }
@@ -19,7 +20,8 @@ TEST_CASE("gate: few rows and many, mixed element types, against the judge") {
   struct Shape {
     index_t m, k, n;
   };
-  for (const Shape& s : {Shape{1, 40, 300}, Shape{8, 7, 5}, Shape{9, 600, 70}, Shape{33, 17, 531}, Shape{1100, 3, 70}, Shape{12, 0, 4}}) {
+  for (const Shape& s : {Shape{1, 40, 300}, Shape{8, 7, 5}, Shape{9, 600, 70}, Shape{33, 17, 531},
+                         Shape{1100, 3, 70}, Shape{12, 0, 4}}) {
     const Block x(s.m, s.k, 1);
     const RawWeight gate(s.n, s.k, DType::bf16, 2), up(s.n, s.k, DType::f16, 3);
     Block first(s.m, s.n, 4);

@@ -19,14 +19,16 @@ TEST_CASE("gemm: two by two, by hand") {
   auto be = engine();
   const std::vector<float> x{1, 2, 3, 4}, w{10, 20, 30, 40}, bias{0.5f, -1000.f};
   std::vector<float> y(4, 7.f);
-  be.gemm({x.data(), 2, 2}, Weight<>(w.data(), DType::f32, 2, 2), {y.data(), 2, 2}, {Act::none, 1.f, {bias.data(), 2}});
+  be.gemm({x.data(), 2, 2}, Weight<>(w.data(), DType::f32, 2, 2), {y.data(), 2, 2},
+          {Act::none, 1.f, {bias.data(), 2}});
   CHECK(y == std::vector<float>{57.5f, -883.f, 117.5f, -743.f});
 }
 
 TEST_CASE("gemm: shapes around every block edge, against the judge") {
   auto be = engine(2);
   auto ref = judge();
-  const Shape shapes[] = {{9, 1, 1}, {10, 513, 65}, {241, 33, 70}, {13, 1025, 130}, {486, 7, 9}, {12, 20, 1100}};
+  const Shape shapes[] = {{9, 1, 1},       {10, 513, 65}, {241, 33, 70},
+                          {13, 1025, 130}, {486, 7, 9},   {12, 20, 1100}};
   std::uint64_t seed = 1;
   for (const Shape& s : shapes) {
     for (DType type : {DType::f32, DType::f16, DType::bf16}) {
@@ -35,7 +37,8 @@ TEST_CASE("gemm: shapes around every block edge, against the judge") {
       Block y(s.m, s.n, ++seed);
       Block wanted = y;
       const Block bias(1, s.n, ++seed, 0);
-      const Epilogue<float, HostSpace> e{static_cast<Act>(seed % 4), static_cast<float>(seed / 4 % 2), {bias.in().data(), s.n}};
+      const Epilogue<float, HostSpace> e{
+          static_cast<Act>(seed % 4), static_cast<float>(seed / 4 % 2), {bias.in().data(), s.n}};
       be.gemm(x.in(), w.weight, y.view(), e);
       ref.gemm(x.in(), w.weight, wanted.view(), e);
       INFO(s.m << "x" << s.k << "x" << s.n << " " << dtype_name(type));
@@ -89,7 +92,8 @@ TEST_CASE("gemm: the bits do not depend on the number of threads") {
 TEST_CASE("gemm: products, against the judge") {
   auto be = engine(2);
   auto ref = judge();
-  for (const Shape& s : {Shape{1, 1, 1}, Shape{3, 600, 7}, Shape{50, 17, 131}, Shape{7, 0, 3}, Shape{250, 40, 64}}) {
+  for (const Shape& s :
+       {Shape{1, 1, 1}, Shape{3, 600, 7}, Shape{50, 17, 131}, Shape{7, 0, 3}, Shape{250, 40, 64}}) {
     const Block x(s.m, s.k, 1), z(s.k, s.n, 2);
     for (float beta : {0.f, 1.f}) {
       Block y(s.m, s.n, 3);

@@ -22,7 +22,8 @@ TEST_CASE("kernel: every height, whole and cut panels, stored and added") {
         for (index_t i = 0; i < rows; ++i) {
           for (index_t j = 0; j < cols; ++j) {
             float wanted = add ? 100.f : 0.f;  // small integers: exact in any order
-            for (index_t k = 0; k < depth; ++k) wanted += a[static_cast<std::size_t>(k * rows + i)] * panel.data()[k * panel_cols + j];
+            for (index_t k = 0; k < depth; ++k)
+              wanted += a[static_cast<std::size_t>(k * rows + i)] * panel.data()[k * panel_cols + j];
             right = right && y.view()(i, j) == wanted;
           }
           if (i + 1 < rows) right = right && y.view().row(i)[cols] == 100.f;

@@ -14,7 +14,8 @@ TEST_CASE("pack: rows become columns of a run, the next panel survives") {
       detail::pack_rows(x.in().data(), x.stride, rows, depth, out.data());
       bool same = true;
       for (index_t k = 0; k < depth; ++k)
-        for (index_t i = 0; i < rows; ++i) same = same && out[static_cast<std::size_t>(k * rows + i)] == x.in()(i, k);
+        for (index_t i = 0; i < rows; ++i)
+          same = same && out[static_cast<std::size_t>(k * rows + i)] == x.in()(i, k);
       CHECK(same);
       for (std::size_t i = out.size() - 32; i < out.size(); ++i) CHECK(out[i] == 9.f);
     }
@@ -32,8 +33,10 @@ TEST_CASE("pack: panels of every element type, at odd addresses, missing columns
       bool same = true;
       for (index_t k = 0; k < taken; ++k) {
         for (index_t j = 0; j < panel_cols; ++j) {
-          const auto* at = static_cast<const std::byte*>(w.weight.data()) + ((j + 2) * depth + k0 + k) * static_cast<index_t>(dtype_size(type));
-          const float wanted = j < cols ? with_dtype(type, [&]<class T>(T) { return detail::element_at<T>(at); }) : 0.f;
+          const auto* at = static_cast<const std::byte*>(w.weight.data()) +
+                           ((j + 2) * depth + k0 + k) * static_cast<index_t>(dtype_size(type));
+          const float wanted =
+              j < cols ? with_dtype(type, [&]<class T>(T) { return detail::element_at<T>(at); }) : 0.f;
           same = same && out[static_cast<std::size_t>(k * panel_cols + j)] == wanted;
         }
       }

@@ -11,7 +11,8 @@ using namespace eigen_test;
 TEST_CASE("rows: sums do not lose small numbers among many") {
   for (index_t n : {0, 1, 3, 15, 16, 17, 63, 64, 65, 127, 128, 129, 1000, 40000}) {
     const std::vector<float> x(static_cast<std::size_t>(n), 0.1f);
-    const double sum = detail::sum_packets(n, [&](index_t i, auto count) { return detail::load(x.data() + i, count); });
+    const double sum =
+        detail::sum_packets(n, [&](index_t i, auto count) { return detail::load(x.data() + i, count); });
     CHECK(sum == Approx(static_cast<double>(n) * double{0.1f}).epsilon(1e-6));
   }
 }

@@ -53,7 +53,8 @@ TEST_CASE("softmax: online steps equal the softmax of the whole row") {
   for (std::size_t k = 0; k < 77; ++k) values[k] = static_cast<float>(k);
   double total = 0.0, wanted = 0.0;
   for (std::size_t k = 0; k < 77; ++k) total += std::exp(30.0 * double{scores[k]});
-  for (std::size_t k = 0; k < 77; ++k) wanted += std::exp(30.0 * double{scores[k]}) / total * double{values[k]};
+  for (std::size_t k = 0; k < 77; ++k)
+    wanted += std::exp(30.0 * double{scores[k]}) / total * double{values[k]};
 
   detail::OnlineRow row;
   float out = 0.f;

@@ -14,8 +14,10 @@ TEST_CASE("weighted_sum: every width, rows of weight 0 are not looked at") {
     std::vector<float> wanted = out;
     for (index_t k = 0; k < 9; ++k) {
       for (index_t d = 0; d < dim; ++d) {
-        if (weights[static_cast<std::size_t>(k)] == 0.f) values.view()(k, d) = std::numeric_limits<float>::quiet_NaN();
-        else wanted[static_cast<std::size_t>(d)] += weights[static_cast<std::size_t>(k)] * values.view()(k, d);
+        if (weights[static_cast<std::size_t>(k)] == 0.f)
+          values.view()(k, d) = std::numeric_limits<float>::quiet_NaN();
+        else
+          wanted[static_cast<std::size_t>(d)] += weights[static_cast<std::size_t>(k)] * values.view()(k, d);
       }
     }
     detail::add_weighted_rows(weights.data(), 9, values.in().data(), values.stride, out.data(), dim);

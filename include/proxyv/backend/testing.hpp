@@ -20,8 +20,7 @@
 #include <utility>
 #include <vector>
 
-#include "proxyv/backend/concepts.hpp"
-#include "proxyv/backend/reference.hpp"
+#include "proxyv/backend/testing_data.hpp"
 
 namespace proxyv::inline v0 {
 namespace testing {
@@ -53,10 +52,12 @@ struct Report {
     for (const Case& c : cases) {
       if (c.pass) continue;
       ++failed;
-      out += "FAIL " + c.op + " " + c.text + ": error " + scientific(c.error) + ", bound " + scientific(c.bound) + "\n";
+      out += "FAIL " + c.op + " " + c.text + ": error " + scientific(c.error) + ", bound " +
+             scientific(c.bound) + "\n";
     }
     for (const std::string& op : absent) out += "absent " + op + "\n";
-    return out + std::to_string(cases.size() - failed) + " of " + std::to_string(cases.size()) + " cases passed\n";
+    return out + std::to_string(cases.size() - failed) + " of " + std::to_string(cases.size()) +
+           " cases passed\n";
   }
 
  private:
@@ -69,131 +70,22 @@ struct Report {
 
 namespace detail {
 
-using Host = std::vector<float>;
-inline constexpr float not_a_number = std::numeric_limits<float>::quiet_NaN();
-
-/// Random numbers as a function of the seed, the same on every platform.
-class Random {
- public:
-  explicit Random(std::uint64_t seed) : seed_(seed) {}
-  double next() { return uniform(seed_, step_++); }
-  index_t below(index_t n) { return static_cast<index_t>(next() * static_cast<double>(n)); }
-  bool coin() { return below(2) == 0; }
-  float value() { return static_cast<float>(2.0 * next() - 1.0); }
-  template <class T, std::size_t N>
-  T pick(const T (&from)[N]) {
-    return from[below(static_cast<index_t>(N))];
-  }
-  /// Sizes at which blocked code breaks: nothing, one, primes, one off a power of two.
-  index_t size() { return pick<index_t>({0, 1, 2, 3, 5, 7, 8, 13, 16, 17, 31, 33, 47, 63, 64, 65, 97, 130}); }
-  index_t some() { return std::max<index_t>(1, size()); }
-
- private:
-  std::uint64_t seed_, step_ = 0;
-};
-
-/// Allowed error: the op's own in float, more when the elements themselves are coarser.
-template <class T>
-double bound_for(double in_float) {
-  if constexpr (std::is_same_v<T, float>) return in_float;
-  else return in_float == 0.0 ? 0.0 : in_float + 8.0 * (dtype_of<T> == DType::f16 ? 0x1p-11 : 0x1p-8);
-}
-
-/// A matrix in the engine's memory with its twin on the host, both inside a larger block: rows have
-/// gaps and nothing is aligned. The gaps must stay as they are.
-template <class B>
-struct Tensor {
-  Tensor(B& engine, Random& random, index_t rows_, index_t cols_, float scale = 1.f)
-      : be(&engine), rows(rows_), cols(cols_), stride(cols_ + random.below(4)), skip(random.below(4)),
-        host(static_cast<std::size_t>(skip + rows_ * stride + 1)), memory(engine.template alloc<Elem<B>>(static_cast<index_t>(host.size()))) {
-    for (float& v : host) v = to_float(from_float<Elem<B>>(scale * random.value()));
-    send();
-  }
-
-  float& at(index_t i, index_t j) { return host[static_cast<std::size_t>(skip + i * stride + j)]; }
-  View<float> twin() { return {host.data() + skip, rows, cols, stride}; }
-  Out<B> view() { return {memory.data() + skip, rows, cols, stride}; }
-  void fill(float value) {
-    for (index_t i = 0; i < rows; ++i) std::fill_n(&at(i, 0), cols, value);
-    send();
-  }
-  void send() { be->upload(View<const float>(host.data(), 1, whole()), Out<B>(memory.data(), 1, whole())); }
-  Host received() {
-    Host out(host.size());
-    be->download(In<B>(memory.data(), 1, whole()), View<float>(out.data(), 1, whole()));
-    be->sync();
-    return out;
-  }
-  index_t whole() const { return static_cast<index_t>(host.size()); }
-
-  B* be;
-  index_t rows, cols, stride, skip;
-  Host host;  ///< the judge works in here
-  Buffer<Elem<B>, SpaceOf<B>> memory;
-};
-
-/// Numbers in the engine's memory: ids as std::int32_t, masks and raw weights as bytes.
-template <class B, class Number>
-struct Numbers {
-  Numbers(B& be, const std::vector<Number>& values) : memory(be.template alloc<Number>(static_cast<index_t>(values.size()))) {
-    const index_t n = memory.size();
-    if constexpr (sizeof(Number) == 1) be.upload(View<const Number>(values.data(), 1, n), View<Number, SpaceOf<B>>(memory.data(), 1, n));
-    else be.upload(Span<const Number>(values.data(), n), memory.span());
-    be.sync();
-  }
-  const Number* data() const { return memory.data(); }
-  Buffer<Number, SpaceOf<B>> memory;
-};
-template <class B>
-using IdMemory = Numbers<B, std::int32_t>;
-template <class B>
-using ByteMemory = Numbers<B, std::uint8_t>;
-
-/// A weight matrix on both sides, of the given type, not aligned beyond its elements.
-template <class B>
-struct Matrix {
-  Matrix(B& be, Random& random, index_t rows, index_t cols, DType type)
-      : offset(static_cast<std::size_t>(random.below(3)) * dtype_size(type)),
-        bytes(offset + static_cast<std::size_t>(rows * cols) * dtype_size(type)) {
-    for (index_t i = 0; i < rows * cols; ++i) {
-      std::uint8_t* to = bytes.data() + offset + static_cast<std::size_t>(i) * dtype_size(type);
-      with_dtype(type, [&]<class T>(T) {
-        const T value = from_float<T>(random.value());
-        std::memcpy(to, &value, sizeof value);
-      });
-    }
-    memory = std::make_unique<ByteMemory<B>>(be, bytes);
-    twin = Weight<>(bytes.data() + offset, type, rows, cols);
-    weight = WeightOf<B>(memory->data() + offset, type, rows, cols);
-  }
-  std::size_t offset;
-  std::vector<std::uint8_t> bytes;
-  std::unique_ptr<ByteMemory<B>> memory;
-  Weight<> twin;
-  WeightOf<B> weight;
-};
-
-/// Largest difference relative to the largest magnitude; infinite when NaN or infinity differ.
-inline double relative_error(const Host& wanted, const Host& found) {
-  double scale = 0.0, worst = 0.0;
-  for (std::size_t i = 0; i < wanted.size(); ++i) {
-    if (std::isfinite(wanted[i])) scale = std::max(scale, std::abs(double{wanted[i]}));
-    const bool same = (std::isnan(wanted[i]) && std::isnan(found[i])) || wanted[i] == found[i];
-    if (!same) worst = std::max(worst, std::isfinite(wanted[i]) && std::isfinite(found[i])
-                                           ? std::abs(double{wanted[i]} - double{found[i]})
-                                           : std::numeric_limits<double>::infinity());
-  }
-  return worst == 0.0 ? 0.0 : worst / std::max(scale, 1e-30);
-}
-
 template <class B>
 class Suite {
  public:
-  Suite(B& be, Options options) : be_(be), judge_(HostOptions{.workspace_bytes = 1 << 20}), random_(options.seed), rounds_(options.rounds) {}
+  Suite(B& be, Options options)
+      : be_(be),
+        judge_(HostOptions{.workspace_bytes = 1 << 20}),
+        random_(options.seed),
+        rounds_(options.rounds) {}
 
   Report run() {
     repeat([&] { storage(); });
-    if constexpr (GemmOps<B>) repeat([&] { gemm(); product(); });
+    if constexpr (GemmOps<B>)
+      repeat([&] {
+        gemm();
+        product();
+      });
     else absent({"gemm", "product"});
     if constexpr (NormOps<B>) repeat([&] { norms(); });
     else absent({"rms_norm", "layer_norm"});
@@ -203,7 +95,11 @@ class Suite {
     else absent({"attention"});
     if constexpr (GateOps<B>) repeat([&] { swiglu(); });
     else absent({"swiglu"});
-    if constexpr (ProxyOps<B>) repeat([&] { pooling(); softmax(); });
+    if constexpr (ProxyOps<B>)
+      repeat([&] {
+        pooling();
+        softmax();
+      });
     else absent({"bilinear_pool", "upsample", "softmax_rows"});
     if constexpr (GatherOps<B>) repeat([&] { gathering(); });
     else absent({"embed", "gather"});
@@ -220,7 +116,9 @@ class Suite {
   void repeat(F f) {
     for (round_ = 0; round_ < rounds_; ++round_) f();
   }
-  void absent(std::initializer_list<const char*> ops) { report_.absent.insert(report_.absent.end(), ops.begin(), ops.end()); }
+  void absent(std::initializer_list<const char*> ops) {
+    report_.absent.insert(report_.absent.end(), ops.begin(), ops.end());
+  }
 
   void add(const char* op, std::string text, double error, double bound) {
     report_.cases.push_back({op, std::move(text), error, bound, error <= bound});
@@ -233,7 +131,8 @@ class Suite {
       be_.sync();
     } else {
       std::vector<std::int32_t> bits(out.size());
-      be_.download(Ids<B>(reinterpret_cast<const std::int32_t*>(memory.data()), memory.size()), {bits.data(), memory.size()});
+      be_.download(Ids<B>(reinterpret_cast<const std::int32_t*>(memory.data()), memory.size()),
+                   {bits.data(), memory.size()});
       be_.sync();
       if (!bits.empty()) std::memcpy(out.data(), bits.data(), bits.size() * sizeof(float));
     }
@@ -280,7 +179,8 @@ class Suite {
 
   void gemm() {
     const bool deep = round_ % 4 == 3, tall = round_ % 6 == 5;
-    const index_t m = tall ? 251 : random_.size(), k = deep ? 1037 : random_.size(), n = deep ? random_.pick<index_t>({1, 9, 70}) : random_.size();
+    const index_t m = tall ? 251 : random_.size(), k = deep ? 1037 : random_.size(),
+                  n = deep ? random_.pick<index_t>({1, 9, 70}) : random_.size();
     const DType type = dtype();
     Tensor<B> x(be_, random_, m, k), bias(be_, random_, 1, n), y(be_, random_, m, n);
     Matrix<B> w(be_, random_, n, k, type);
@@ -293,10 +193,14 @@ class Suite {
     if (e.beta == 0.f) y.fill(not_a_number);
     be_.gemm(x.view(), w.weight, y.view(), f);
     judge_.gemm(x.twin(), w.twin, y.twin(), e);
-    judge("gemm", shape({m, k, n}) + " " + std::string(dtype_name(type)) + " act " + std::to_string(round_ % 4) + (biased ? " bias" : "") +
-                      (e.beta != 0.f ? " beta" : ""), y, 3e-6);
+    judge("gemm",
+          shape({m, k, n}) + " " + std::string(dtype_name(type)) + " act " + std::to_string(round_ % 4) +
+              (biased ? " bias" : "") + (e.beta != 0.f ? " beta" : ""),
+          y, 3e-6);
     if (round_ == 0)
-      refuses<ShapeError>("gemm", "refuses a short y", [&] { be_.gemm(x.view(), w.weight, Out<B>(y.view().data(), m, n + 1, n + 1), {}); });
+      refuses<ShapeError>("gemm", "refuses a short y", [&] {
+        be_.gemm(x.view(), w.weight, Out<B>(y.view().data(), m, n + 1, n + 1), {});
+      });
   }
 
   void product() {
@@ -312,7 +216,8 @@ class Suite {
   void norms() {
     const index_t m = random_.size(), n = round_ % 4 == 3 ? 1031 : random_.some();
     const bool inside = random_.coin();
-    Tensor<B> gain(be_, random_, 1, n), bias(be_, random_, 1, n), x(be_, random_, m, n, 3.f), y(be_, random_, m, n);
+    Tensor<B> gain(be_, random_, 1, n), bias(be_, random_, 1, n), x(be_, random_, m, n, 3.f),
+        y(be_, random_, m, n);
     Tensor<B>& to = inside ? x : y;
     const Span<const float> g(gain.twin().data(), n), b(bias.twin().data(), n);
     const Vec<B> eg(gain.view().data(), n), eb(bias.view().data(), n);
@@ -325,11 +230,15 @@ class Suite {
     be_.layer_norm(u.view(), eg, eb, into.view(), 1e-5f);
     judge_.layer_norm(u.twin(), g, b, into.twin(), 1e-5f);
     judge("layer_norm", text, into, 4e-6);
-    if (round_ == 0) refuses<ShapeError>("rms_norm", "refuses a long gain", [&] { be_.rms_norm(x.view(), Vec<B>(gain.view().data(), n + 1), to.view(), 1e-5f); });
+    if (round_ == 0)
+      refuses<ShapeError>("rms_norm", "refuses a long gain", [&] {
+        be_.rms_norm(x.view(), Vec<B>(gain.view().data(), n + 1), to.view(), 1e-5f);
+      });
   }
 
   void rotary() {
-    const index_t n = random_.size(), heads = 1 + random_.below(4), dim = 2 * random_.pick<index_t>({1, 2, 3, 8, 16, 17, 32, 40, 64});
+    const index_t n = random_.size(), heads = 1 + random_.below(4),
+                  dim = 2 * random_.pick<index_t>({1, 2, 3, 8, 16, 17, 32, 40, 64});
     std::vector<std::int32_t> positions(static_cast<std::size_t>(n));
     for (auto& p : positions) p = static_cast<std::int32_t>(random_.below(5000));
     const IdMemory<B> ids(be_, positions);
@@ -344,12 +253,15 @@ class Suite {
     be_.rotate(x.view(), table);
     judge_.rotate(x.twin(), {twin.data(), n, dim});
     judge("rotate", shape({n, heads, dim}), x, 2e-6);
-    if (round_ == 0) refuses<ShapeError>("rotate", "refuses half a head", [&] { be_.rotate(Out<B>(x.view().data(), n, dim + 1), table); });
+    if (round_ == 0)
+      refuses<ShapeError>("rotate", "refuses half a head",
+                          [&] { be_.rotate(Out<B>(x.view().data(), n, dim + 1), table); });
   }
 
   void attention();
   void swiglu() {
-    const index_t m = round_ % 6 == 5 ? 257 : random_.size(), k = round_ % 4 == 3 ? 600 : random_.size(), n = random_.size();
+    const index_t m = round_ % 6 == 5 ? 257 : random_.size(), k = round_ % 4 == 3 ? 600 : random_.size(),
+                  n = random_.size();
     const DType type = dtype();
     Tensor<B> x(be_, random_, m, k), y(be_, random_, m, n);
     Matrix<B> gate(be_, random_, n, k, type), up(be_, random_, n, k, dtype());
@@ -360,7 +272,8 @@ class Suite {
   }
 
   void pooling() {
-    const index_t factor = 1 + random_.below(4), side = factor * random_.pick<index_t>({1, 2, 3, 5}), n = random_.some();
+    const index_t factor = 1 + random_.below(4), side = factor * random_.pick<index_t>({1, 2, 3, 5}),
+                  n = random_.some();
     const Grid grid{random_.below(4), side, factor};
     Tensor<B> full(be_, random_, grid.full_rows(), n), pooled(be_, random_, grid.pooled_rows(), n);
     be_.bilinear_pool(full.view(), pooled.view(), grid);
@@ -372,7 +285,9 @@ class Suite {
     judge_.upsample(small.twin(), big.twin(), grid);
     judge("upsample", text, big, 0.0);
     if (round_ == 0)
-      refuses<ShapeError>("bilinear_pool", "refuses a factor that does not divide", [&] { be_.bilinear_pool(full.view(), pooled.view(), Grid{1, 5, 2}); });
+      refuses<ShapeError>("bilinear_pool", "refuses a factor that does not divide", [&] {
+        be_.bilinear_pool(full.view(), pooled.view(), Grid{1, 5, 2});
+      });
   }
 
   void softmax() {
@@ -412,7 +327,8 @@ class Suite {
     Tensor<B> y(be_, random_, m, n), x(be_, random_, rows, n), z(be_, random_, m, n);
     be_.embed(table.weight, Ids<B>(ids.data(), m), y.view());
     judge_.embed(table.twin, {picked.data(), m}, y.twin());
-    judge("embed", shape({rows, n, m}) + " " + std::string(dtype_name(type)), y, std::is_same_v<T, float> ? 0.0 : 1e-7);
+    judge("embed", shape({rows, n, m}) + " " + std::string(dtype_name(type)), y,
+          std::is_same_v<T, float> ? 0.0 : 1e-7);
     be_.gather(x.view(), Ids<B>(ids.data(), m), z.view());
     judge_.gather(x.twin(), {picked.data(), m}, z.twin());
     judge("gather", shape({rows, n, m}), z, 0.0);
@@ -421,7 +337,9 @@ class Suite {
   void sampling() {
     const index_t vocab = random_.some();
     Tensor<B> logits(be_, random_, 1, vocab, 4.f);
-    if (round_ % 5 == 4) logits.at(0, random_.below(vocab)) = random_.coin() ? not_a_number : std::numeric_limits<float>::infinity();
+    if (round_ % 5 == 4)
+      logits.at(0, random_.below(vocab)) =
+          random_.coin() ? not_a_number : std::numeric_limits<float>::infinity();
     if (round_ % 3 == 1) logits.fill(0.5f);  // ties
     logits.send();
     const Sampling how{round_ % 2 == 0 ? 0.f : 0.8f, random_.below(5), random_.coin() ? 1.f : 0.7f, 7};
@@ -431,7 +349,8 @@ class Suite {
     judge_.sample(logits.twin(), how, static_cast<std::uint64_t>(round_), {&wanted, 1});
     be_.download(Ids<B>(memory.span()), {&found, 1});
     be_.sync();
-    add("sample", "vocabulary " + std::to_string(vocab), wanted == found ? 0.0 : std::numeric_limits<double>::infinity(), 0.0);
+    add("sample", "vocabulary " + std::to_string(vocab),
+        wanted == found ? 0.0 : std::numeric_limits<double>::infinity(), 0.0);
   }
 
   B& be_;
@@ -439,53 +358,6 @@ class Suite {
   Random random_;
   int rounds_, round_ = 0;
   Report report_;
-};
-
-/// A key segment on both sides.
-template <class B>
-struct Segment {
-  Segment(B& be, Random& random, index_t queries, index_t keys, const Heads& heads, Visible visible)
-      : k(be, random, keys, heads.kv_width(), 2.f), v(be, random, keys, heads.kv_width()), visible_(visible) {
-    for (index_t i = 0; i < keys; ++i) positions.push_back(static_cast<std::int32_t>(random.below(100)));
-    if (random.coin()) std::sort(positions.begin(), positions.end());
-    for (index_t i = 0; i < queries * keys; ++i) table.push_back(random.below(3) == 0 ? 1 : 0);
-    ids = std::make_unique<IdMemory<B>>(be, positions);
-    bytes = std::make_unique<ByteMemory<B>>(be, table);
-  }
-  bool sees(index_t query, std::int32_t position, index_t key) const {
-    if (visible_ == Visible::causal) return position >= positions[static_cast<std::size_t>(key)];
-    return visible_ == Visible::all || table[static_cast<std::size_t>(query * k.rows + key)] != 0;
-  }
-  /// Keys that no query sees hold NaN, as unused places of a cache may. So do a few that some see: only
-  /// those queries may show it.
-  void spoil(Random& random, const std::vector<std::int32_t>& queries) {
-    for (index_t key = 0; key < k.rows; ++key) {
-      std::size_t seen = 0;
-      for (std::size_t q = 0; q < queries.size(); ++q) seen += sees(static_cast<index_t>(q), queries[q], key) ? 1 : 0;
-      if (seen != 0 && (seen == queries.size() || random.below(16) != 0)) continue;
-      for (index_t j = 0; j < k.cols; ++j) {
-        if (seen == 0 || key % 2 == 0) k.at(key, j) = not_a_number;
-        v.at(key, j) = seen == 0 ? not_a_number : std::numeric_limits<float>::infinity();
-      }
-    }
-    k.send();
-    v.send();
-  }
-  KeySegment<float, HostSpace> twin(index_t queries) {
-    const auto n = static_cast<index_t>(positions.size());
-    return {k.twin(), v.twin(), visible_, {positions.data(), n}, {table.data(), queries, n}};
-  }
-  KeySegmentOf<B> segment(index_t queries) {
-    const auto n = static_cast<index_t>(positions.size());
-    return {k.view(), v.view(), visible_, {ids->data(), n}, {bytes->data(), queries, n}};
-  }
-
-  Tensor<B> k, v;
-  Visible visible_;
-  std::vector<std::int32_t> positions;
-  std::vector<std::uint8_t> table;
-  std::unique_ptr<IdMemory<B>> ids;
-  std::unique_ptr<ByteMemory<B>> bytes;
 };
 
 template <class B>
@@ -496,7 +368,8 @@ void Suite<B>::attention() {
   const index_t queries = large ? 61 : random_.pick<index_t>({0, 1, 2, 7, 13, 29});
   const Heads heads{kv * group, kv, dim};
   std::vector<std::int32_t> positions;
-  for (index_t i = 0; i < queries; ++i) positions.push_back(static_cast<std::int32_t>(random_.below(110)) - 5);
+  for (index_t i = 0; i < queries; ++i)
+    positions.push_back(static_cast<std::int32_t>(random_.below(110)) - 5);
   const IdMemory<B> ids(be_, positions);
   const EmptyRow empty = random_.coin() ? EmptyRow::zero : EmptyRow::uniform;
   AttentionArgs<float, HostSpace> args(heads, {positions.data(), queries}, empty);
@@ -512,7 +385,10 @@ void Suite<B>::attention() {
     if (empty == EmptyRow::zero) segments.back()->spoil(random_, positions);
     args.add(segments.back()->twin(queries));
     engine_args.add(segments.back()->segment(queries));
-    text += " " + std::to_string(keys) + (visible == Visible::all ? "a" : visible == Visible::causal ? "c" : "t");
+    text += " " + std::to_string(keys) +
+            (visible == Visible::all      ? "a"
+             : visible == Visible::causal ? "c"
+                                          : "t");
   }
   Tensor<B> q(be_, random_, queries, heads.query_width(), 2.f), o(be_, random_, queries, heads.query_width());
   o.fill(not_a_number);

@@ -26,7 +26,9 @@ namespace detail {
 }
 
 /// e^x; no more than 2.4e38 above 88.3.
-[[gnu::always_inline]] inline Packet packet_exp(Packet x) { return packet_exp_below(ei::pmin(x, splat(88.37f))); }
+[[gnu::always_inline]] inline Packet packet_exp(Packet x) {
+  return packet_exp_below(ei::pmin(x, splat(88.37f)));
+}
 
 /// Within 4e-7 of erf: odd rational function on |x| < 3.92, +-1 outside.
 [[gnu::always_inline]] inline Packet packet_erf(Packet x) {

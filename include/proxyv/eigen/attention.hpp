@@ -10,16 +10,16 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-inline constexpr index_t attention_keys = 512;      ///< keys packed at a time, at most
-inline constexpr index_t attention_rows = 48;       ///< queries scored at a time
-inline constexpr index_t attention_unit = 768;      ///< rows (queries x heads) that share packed keys, at most
-inline constexpr index_t attention_group = 64;      ///< query heads per unit, at most
+inline constexpr index_t attention_keys = 512;  ///< keys packed at a time, at most
+inline constexpr index_t attention_rows = 48;   ///< queries scored at a time
+inline constexpr index_t attention_unit = 768;  ///< rows (queries x heads) that share packed keys, at most
+inline constexpr index_t attention_group = 64;  ///< query heads per unit, at most
 inline constexpr index_t attention_packed_dim = 1024;  ///< largest head that is packed
 
 /// Where a thread's scratch holds what during attention.
 struct AttentionScratch {
   index_t keys_per_block;
-  float *keys, *values;           ///< packed
+  float *keys, *values;               ///< packed
   float *scores, *weights, *queries;  ///< [attention_rows, keys], packed scores, packed queries
   OnlineRow* rows;
 
@@ -37,7 +37,8 @@ struct AttentionScratch {
   }
 };
 static_assert(2 * (attention_rows * attention_keys + 64) + attention_rows * attention_packed_dim + 64 +
-                      attention_group * attention_rows * 2 <= Scratch::rows_floats);
+                  attention_group * attention_rows * 2 <=
+              Scratch::rows_floats);
 static_assert(attention_unit <= attention_group * attention_rows);
 static_assert(2 * panel_cols * attention_packed_dim <= Scratch::panels_floats);
 
@@ -59,12 +60,14 @@ inline bool pack_block(const KeyBlock& block, index_t column, index_t dim, const
     pack_panel(keys, j, std::min<index_t>(panel_cols, block.size() - j), 0, dim, s.keys + j * dim);
   bool finite = true;
   for (index_t d = 0; d < dim; d += panel_cols)
-    finite &= pack_panel_plain(block.values() + column + d, block.value_stride(), std::min<index_t>(panel_cols, dim - d), block.size(),
+    finite &= pack_panel_plain(block.values() + column + d, block.value_stride(),
+                               std::min<index_t>(panel_cols, dim - d), block.size(),
                                s.values + d * s.keys_per_block);
   return finite;
 }
 
-/// Up to attention_rows queries of one head, cut into the kernel's tiles, and how many keys of a block each tile needs.
+/// Up to attention_rows queries of one head, cut into the kernel's tiles, and how many keys of a block each
+/// tile needs.
 struct QueryTile {
   index_t query, rows, head;
   Tiles tiles;
@@ -82,22 +85,26 @@ inline void score(const AttentionUnit& unit, const QueryTile& tile, const Attent
   const index_t dim = unit.dim(), limit = tile.largest();
   for (index_t t = 0; t < tile.tiles.count(); ++t) {
     const index_t row = tile.tiles.begin(t);
-    pack_rows(unit.q.row(tile.query + row) + (unit.head + tile.head) * dim, unit.q.stride(), tile.height(t), dim, s.queries + row * dim);
+    pack_rows(unit.q.row(tile.query + row) + (unit.head + tile.head) * dim, unit.q.stride(), tile.height(t),
+              dim, s.queries + row * dim);
   }
   for (index_t j = 0; j < limit; j += panel_cols) {
     for (index_t t = 0; t < tile.tiles.count(); ++t) {
       const index_t row = tile.tiles.begin(t);
       if (j < tile.limits[t])
-        kernel(tile.height(t), dim, s.queries + row * dim, s.keys + j * dim, s.scores + row * attention_keys + j, attention_keys, false, panel_cols);
+        kernel(tile.height(t), dim, s.queries + row * dim, s.keys + j * dim,
+               s.scores + row * attention_keys + j, attention_keys, false, panel_cols);
     }
   }
 }
 
 /// Scores become weights, packed for the kernel.
-inline void weigh(const AttentionUnit& unit, const KeyBlock& block, const QueryTile& tile, OnlineRow* state, const AttentionScratch& s) {
+inline void weigh(const AttentionUnit& unit, const KeyBlock& block, const QueryTile& tile, OnlineRow* state,
+                  const AttentionScratch& s) {
   const float scale = 1.f / std::sqrt(static_cast<float>(unit.dim()));
   for (index_t t = 0; t < tile.tiles.count(); ++t) {
-    const index_t first = tile.tiles.begin(t), limit = tile.limits[t], whole = (limit + lanes - 1) / lanes * lanes;
+    const index_t first = tile.tiles.begin(t), limit = tile.limits[t],
+                  whole = (limit + lanes - 1) / lanes * lanes;
     for (index_t r = first; r < tile.tiles.begin(t + 1); ++r) {
       float* scores = s.scores + r * attention_keys;
       block.hide(tile.query + r, scores, limit);
@@ -105,23 +112,26 @@ inline void weigh(const AttentionUnit& unit, const KeyBlock& block, const QueryT
       std::fill(scores + limit, scores + whole, minus_infinity);
       state[r].step(scores, whole, scale, unit.out(tile.query + r, tile.head), unit.dim());
     }
-    pack_rows(s.scores + first * attention_keys, attention_keys, tile.height(t), limit, s.weights + first * attention_keys);
+    pack_rows(s.scores + first * attention_keys, attention_keys, tile.height(t), limit,
+              s.weights + first * attention_keys);
   }
 }
 
 /// out += weights * values; values that are not finite are multiplied only where a weight is not 0.
-inline void add_values(const AttentionUnit& unit, const KeyBlock& block, bool finite, const QueryTile& tile, const AttentionScratch& s) {
+inline void add_values(const AttentionUnit& unit, const KeyBlock& block, bool finite, const QueryTile& tile,
+                       const AttentionScratch& s) {
   const index_t dim = unit.dim();
   for (index_t t = 0; !finite && t < tile.tiles.count(); ++t)
     for (index_t r = tile.tiles.begin(t); r < tile.tiles.begin(t + 1); ++r)
-      add_weighted_rows(s.scores + r * attention_keys, tile.limits[t], block.values() + unit.kv * dim, block.value_stride(),
-                        unit.out(tile.query + r, tile.head), dim);
+      add_weighted_rows(s.scores + r * attention_keys, tile.limits[t], block.values() + unit.kv * dim,
+                        block.value_stride(), unit.out(tile.query + r, tile.head), dim);
   for (index_t d = 0; finite && d < dim; d += panel_cols) {
     for (index_t t = 0; t < tile.tiles.count(); ++t) {
       const index_t row = tile.tiles.begin(t);
       if (tile.limits[t] > 0)
-        kernel(tile.height(t), tile.limits[t], s.weights + row * attention_keys, s.values + d * s.keys_per_block,
-               unit.out(tile.query + row, tile.head) + d, unit.o.stride(), true, std::min<index_t>(panel_cols, dim - d));
+        kernel(tile.height(t), tile.limits[t], s.weights + row * attention_keys,
+               s.values + d * s.keys_per_block, unit.out(tile.query + row, tile.head) + d, unit.o.stride(),
+               true, std::min<index_t>(panel_cols, dim - d));
     }
   }
 }
@@ -152,24 +162,29 @@ inline void attend_unit(const AttentionUnit& unit, const Scratch& scratch) {
 }
 
 /// o = softmax(q k^T / sqrt(dim)) v over the visible keys.
-inline void attention(View<const float> q, View<float> o, const HostAttention& args, const Scratch* scratch, int threads) {
+inline void attention(View<const float> q, View<float> o, const HostAttention& args, const Scratch* scratch,
+                      int threads) {
   const Heads& heads = args.heads;
   const index_t group = heads.query / heads.kv;
-  if (q.rows() * group <= attention_direct_rows || heads.dim > attention_packed_dim) return attention_direct(q, o, args, scratch, threads);
+  if (q.rows() * group <= attention_direct_rows || heads.dim > attention_packed_dim)
+    return attention_direct(q, o, args, scratch, threads);
 
   const index_t parts = (group + attention_group - 1) / attention_group;  // of a group of heads
   const index_t part_heads = (group + parts - 1) / parts;
   // Large units pack keys less often, but every thread should get a few.
-  const index_t most = std::max(attention_rows, attention_unit / part_heads / attention_rows * attention_rows);
+  const index_t most =
+      std::max(attention_rows, attention_unit / part_heads / attention_rows * attention_rows);
   const index_t wanted = threads > 1 ? (4 * threads + heads.kv * parts - 1) / (heads.kv * parts) : 1;
-  const index_t blocks = std::max((q.rows() + most - 1) / most, std::min(wanted, (q.rows() + attention_rows - 1) / attention_rows));
+  const index_t blocks = std::max((q.rows() + most - 1) / most,
+                                  std::min(wanted, (q.rows() + attention_rows - 1) / attention_rows));
   parallel_for(threads, blocks * heads.kv * parts, [&](index_t task, int thread) {
     // Later queries see more keys: they are dealt first.
     const Range rows = share(q.rows(), blocks, blocks - 1 - task / (heads.kv * parts), tile_rows);
     const index_t kv = task / parts % heads.kv;
     const Range part = share(group, parts, task % parts);
     if (rows.size() == 0 || part.size() == 0) return;
-    attend_unit({q, o, &args, rows.begin, rows.size(), kv * group + part.begin, part.size(), kv}, scratch[thread]);
+    attend_unit({q, o, &args, rows.begin, rows.size(), kv * group + part.begin, part.size(), kv},
+                scratch[thread]);
   });
 }
 

@@ -7,12 +7,14 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-inline constexpr index_t attention_direct_rows = 12;    ///< queries x heads of a group that are not worth packing for
-inline constexpr index_t direct_keys = 256;             ///< keys scored at a time
-inline constexpr index_t direct_heads = 64;             ///< query heads scored at a time
+inline constexpr index_t attention_direct_rows =
+    12;                                      ///< queries x heads of a group that are not worth packing for
+inline constexpr index_t direct_keys = 256;  ///< keys scored at a time
+inline constexpr index_t direct_heads = 64;  ///< query heads scored at a time
 
 /// One query, up to direct_heads query heads over one key/value head.
-inline void attend_query(const float* q, float* o, index_t query, index_t kv, index_t heads, const HostAttention& args, const Scratch& scratch) {
+inline void attend_query(const float* q, float* o, index_t query, index_t kv, index_t heads,
+                         const HostAttention& args, const Scratch& scratch) {
   const index_t dim = args.heads.dim;
   const float scale = 1.f / std::sqrt(static_cast<float>(dim));
   float* scores = scratch.rows();  // [heads, direct_keys]
@@ -22,7 +24,8 @@ inline void attend_query(const float* q, float* o, index_t query, index_t kv, in
     const index_t limit = block.limit(query, 1);
     if (limit == 0) return;
     const auto* keys = reinterpret_cast<const std::byte*>(block.keys() + kv * dim);
-    gemv_part<float>(q, dim, heads, dim, keys, block.key_stride() * static_cast<index_t>(sizeof(float)), limit, false, scores, direct_keys);
+    gemv_part<float>(q, dim, heads, dim, keys, block.key_stride() * static_cast<index_t>(sizeof(float)),
+                     limit, false, scores, direct_keys);
     for (index_t h = 0; h < heads; ++h) {
       float* row = scores + h * direct_keys;
       block.hide(query, row, limit);
@@ -34,7 +37,8 @@ inline void attend_query(const float* q, float* o, index_t query, index_t kv, in
 }
 static_assert(direct_heads * direct_keys <= Scratch::rows_floats);
 
-inline void attention_direct(View<const float> q, View<float> o, const HostAttention& args, const Scratch* scratch, int threads) {
+inline void attention_direct(View<const float> q, View<float> o, const HostAttention& args,
+                             const Scratch* scratch, int threads) {
   const Heads& all = args.heads;
   const index_t group = all.query / all.kv, parts = (group + direct_heads - 1) / direct_heads;
   if (q.rows() * all.query * all.dim < serial_work / 16 / std::max<index_t>(args.keys(), 1)) threads = 1;

@@ -18,7 +18,8 @@ namespace proxyv::inline v0 {
 class EigenBackend : public HostStorage {
  public:
   explicit EigenBackend(const HostOptions& options)
-      : HostStorage(options), block_(host_buffer<float>(threads() * detail::Scratch::floats)),
+      : HostStorage(options),
+        block_(host_buffer<float>(threads() * detail::Scratch::floats)),
         scratch_(host_buffer<detail::Scratch>(threads())) {
     for (int t = 0; t < threads(); ++t) scratch_.data()[t] = {block_.data() + t * detail::Scratch::floats};
     detail::start_threads(threads());
@@ -26,7 +27,8 @@ class EigenBackend : public HostStorage {
 
   /// Bytes an engine with that many threads allocates besides its workspace.
   static std::size_t private_bytes(int threads) {
-    return static_cast<std::size_t>(threads) * (detail::Scratch::floats * sizeof(float) + sizeof(detail::Scratch));
+    return static_cast<std::size_t>(threads) *
+           (detail::Scratch::floats * sizeof(float) + sizeof(detail::Scratch));
   }
 
   void gemm(View<const float> x, Weight<> w, View<float> y, Epilogue<float, HostSpace> e) {
@@ -35,15 +37,15 @@ class EigenBackend : public HostStorage {
     if (x.rows() <= detail::gemv_rows) {
       detail::gemv(x.data(), x.stride(), x.rows(), w, y.data(), y.stride(), e.beta, bias, e.act, threads());
     } else {
-      detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::weight(w), y.data(), y.stride(), y.cols(), e.beta, bias,
-                   e.act, scratch(), threads());
+      detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::weight(w), y.data(), y.stride(),
+                   y.cols(), e.beta, bias, e.act, scratch(), threads());
     }
   }
 
   void product(View<const float> x, View<const float> z, View<float> y, float beta) {
     check::product(x, z, y, beta);
-    detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::plain(z.data(), z.stride()), y.data(), y.stride(), y.cols(),
-                 beta, nullptr, Act::none, scratch(), threads());
+    detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::plain(z.data(), z.stride()),
+                 y.data(), y.stride(), y.cols(), beta, nullptr, Act::none, scratch(), threads());
   }
 
   void rms_norm(View<const float> x, Span<const float> gain, View<float> y, float eps) {
@@ -52,7 +54,8 @@ class EigenBackend : public HostStorage {
     detail::rms_norm(x, gain, y, eps, threads());
   }
 
-  void layer_norm(View<const float> x, Span<const float> gain, Span<const float> bias, View<float> y, float eps) {
+  void layer_norm(View<const float> x, Span<const float> gain, Span<const float> bias, View<float> y,
+                  float eps) {
     check::same_shape("layer_norm", x, y);
     check::gain("layer_norm", x, gain);
     check::gain("layer_norm", x, bias);
@@ -91,7 +94,8 @@ class EigenBackend : public HostStorage {
     detail::upsample(x, y, grid, threads());
   }
 
-  void softmax_rows(View<const float> x, View<float> y, float scale, View<const std::uint8_t> table, EmptyRow empty) {
+  void softmax_rows(View<const float> x, View<float> y, float scale, View<const std::uint8_t> table,
+                    EmptyRow empty) {
     check::softmax_rows(x, y, table);
     detail::softmax_rows(x, y, scale, table, empty, threads());
   }

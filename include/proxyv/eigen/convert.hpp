@@ -48,7 +48,8 @@ template <class T>
 template <>
 [[gnu::always_inline]] inline Packet load_as_float<bf16>(const std::byte* p) {
   const void* words = p;
-  return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(words))), 16));
+  return _mm512_castsi512_ps(
+      _mm512_slli_epi32(_mm512_cvtepu16_epi32(_mm256_loadu_si256(static_cast<const __m256i*>(words))), 16));
 }
 template <>
 [[gnu::always_inline]] inline Packet load_as_float<f16>(const std::byte* p) {
@@ -59,13 +60,15 @@ template <>
 template <>
 [[gnu::always_inline]] inline Packet load_as_float<bf16>(const std::byte* p) {
   const void* words = p;
-  return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(words))), 16));
+  return _mm256_castsi256_ps(
+      _mm256_slli_epi32(_mm256_cvtepu16_epi32(_mm_loadu_si128(static_cast<const __m128i*>(words))), 16));
 }
 #elif defined(__SSE2__) && !defined(__AVX__) && !defined(EIGEN_DONT_VECTORIZE)
 template <>
 [[gnu::always_inline]] inline Packet load_as_float<bf16>(const std::byte* p) {
   const void* words = p;
-  return _mm_castsi128_ps(_mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64(static_cast<const __m128i*>(words))));
+  return _mm_castsi128_ps(
+      _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64(static_cast<const __m128i*>(words))));
 }
 #endif
 #if defined(__F16C__) && !defined(__AVX512F__) && !defined(EIGEN_DONT_VECTORIZE)
@@ -77,7 +80,8 @@ template <>
 #endif
 
 template <class T>
-[[gnu::always_inline]] inline Packet load_as_float(const std::byte* p, std::integral_constant<index_t, lanes>) {
+[[gnu::always_inline]] inline Packet load_as_float(const std::byte* p,
+                                                   std::integral_constant<index_t, lanes>) {
   return load_as_float<T>(p);
 }
 template <class T>

@@ -11,7 +11,8 @@ inline constexpr index_t gate_rows = 1024;  ///< rows whose up block is kept
 static_assert(2 * gate_cols * block_depth + gate_rows * gate_cols <= Scratch::panels_floats);
 
 /// y = silu(y) * up over a [rows, cols] window.
-inline void gate_tile(float* y, index_t y_stride, const float* up, index_t up_stride, index_t rows, index_t cols) {
+inline void gate_tile(float* y, index_t y_stride, const float* up, index_t up_stride, index_t rows,
+                      index_t cols) {
   for (index_t i = 0; i < rows; ++i) {
     float* to = y + i * y_stride;
     const float* by = up + i * up_stride;
@@ -22,7 +23,8 @@ inline void gate_tile(float* y, index_t y_stride, const float* up, index_t up_st
 }
 
 /// One block of columns, any number of rows, on one thread.
-inline void swiglu_block(View<const float> x, const Weight<>& gate, const Weight<>& up, View<float> y, const Scratch& scratch) {
+inline void swiglu_block(View<const float> x, const Weight<>& gate, const Weight<>& up, View<float> y,
+                         const Scratch& scratch) {
   float* ups = scratch.panels() + 2 * gate_cols * block_depth;
   for (index_t i = 0; i < y.rows(); i += gate_rows) {
     const View<const float> from = x.row_range(i, std::min(gate_rows, y.rows() - i));
@@ -40,7 +42,8 @@ inline void swiglu_block(View<const float> x, const Weight<>& gate, const Weight
 }
 
 /// y = silu(x gate^T) * (x up^T)
-inline void swiglu(View<const float> x, const Weight<>& gate, const Weight<>& up, View<float> y, const Scratch* scratch, int threads) {
+inline void swiglu(View<const float> x, const Weight<>& gate, const Weight<>& up, View<float> y,
+                   const Scratch* scratch, int threads) {
   if (y.empty()) return;
   if (x.cols() == 0) {
     for (index_t i = 0; i < y.rows(); ++i) std::fill_n(y.row(i), y.cols(), 0.f);
@@ -52,8 +55,9 @@ inline void swiglu(View<const float> x, const Weight<>& gate, const Weight<>& up
     const Range r = share(y.rows(), grid.row_tasks, task % grid.row_tasks, tile_rows);
     const Range c = share(y.cols(), grid.col_tasks, task / grid.row_tasks, panel_cols);
     if (r.size() == 0 || c.size() == 0) return;
-    swiglu_block(x.row_range(r.begin, r.size()), gate.row_range(c.begin, c.size()), up.row_range(c.begin, c.size()),
-                 y.row_range(r.begin, r.size()).col_range(c.begin, c.size()), scratch[thread]);
+    swiglu_block(x.row_range(r.begin, r.size()), gate.row_range(c.begin, c.size()),
+                 up.row_range(c.begin, c.size()), y.row_range(r.begin, r.size()).col_range(c.begin, c.size()),
+                 scratch[thread]);
   });
 }
 

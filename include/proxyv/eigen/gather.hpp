@@ -22,7 +22,8 @@ inline void embed(const Weight<>& table, Span<const std::int32_t> ids, View<floa
   with_dtype(table.type(), [&]<class T>(T) {
     const auto* data = static_cast<const std::byte*>(table.data());
     const index_t row_bytes = table.cols() * static_cast<index_t>(sizeof(T));
-    each_row(threads, y.rows(), y.cols(), [&](index_t i) { widen_row<T>(data + ids[i] * row_bytes, y.row(i), y.cols()); });
+    each_row(threads, y.rows(), y.cols(),
+             [&](index_t i) { widen_row<T>(data + ids[i] * row_bytes, y.row(i), y.cols()); });
   });
 }
 

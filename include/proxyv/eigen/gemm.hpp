@@ -13,9 +13,9 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-inline constexpr index_t block_depth = 512;   ///< k per pass; also where sums are cut
-inline constexpr index_t block_rows = 240;    ///< rows of x packed at a time
-inline constexpr index_t block_cols = 1024;   ///< columns packed at a time
+inline constexpr index_t block_depth = 512;  ///< k per pass; also where sums are cut
+inline constexpr index_t block_rows = 240;   ///< rows of x packed at a time
+inline constexpr index_t block_cols = 1024;  ///< columns packed at a time
 
 /// One thread's scratch, allocated with the engine and shared by all ops in turn.
 struct Scratch {
@@ -24,7 +24,7 @@ struct Scratch {
   static constexpr index_t floats = rows_floats + panels_floats;
 
   float* base = nullptr;
-  float* panels() const { return base; }                 ///< 64-byte aligned
+  float* panels() const { return base; }  ///< 64-byte aligned
   float* rows() const { return base + panels_floats; }
 };
 
@@ -40,8 +40,8 @@ struct Target {
 };
 
 /// x [rows, depth] times up to block_cols columns, spread over `count` targets.
-inline void multiply(const float* x, index_t stride, index_t rows, index_t depth, float beta, const Target* targets, int count,
-                     const Scratch& scratch) {
+inline void multiply(const float* x, index_t stride, index_t rows, index_t depth, float beta,
+                     const Target* targets, int count, const Scratch& scratch) {
   const index_t blocks = (rows + block_rows - 1) / block_rows;
   for (index_t k0 = 0; k0 < depth; k0 += block_depth) {
     const index_t steps = std::min(block_depth, depth - k0);
@@ -52,7 +52,8 @@ inline void multiply(const float* x, index_t stride, index_t rows, index_t depth
       const float* from = x + range.begin * stride + k0;
       for (index_t t = 0; t < tiles.count(); ++t) {
         const index_t row = tiles.begin(t);
-        pack_rows(from + row * stride, stride, static_cast<int>(tiles.begin(t + 1) - row), steps, scratch.rows() + row * steps);
+        pack_rows(from + row * stride, stride, static_cast<int>(tiles.begin(t + 1) - row), steps,
+                  scratch.rows() + row * steps);
       }
       float* panel = scratch.panels();
       for (int i = 0; i < count; ++i) {
@@ -63,8 +64,10 @@ inline void multiply(const float* x, index_t stride, index_t rows, index_t depth
           for (index_t t = 0; t < tiles.count(); ++t) {
             const index_t row = tiles.begin(t), height = tiles.begin(t + 1) - row;
             float* y = to.y + (range.begin + row) * to.stride + j;
-            kernel(static_cast<int>(height), steps, scratch.rows() + row * steps, panel, y, to.stride, add, cols);
-            if (last) finish_tile(to.act, to.bias == nullptr ? nullptr : to.bias + j, y, to.stride, height, cols);
+            kernel(static_cast<int>(height), steps, scratch.rows() + row * steps, panel, y, to.stride, add,
+                   cols);
+            if (last)
+              finish_tile(to.act, to.bias == nullptr ? nullptr : to.bias + j, y, to.stride, height, cols);
           }
         }
       }
@@ -92,11 +95,13 @@ struct TaskGrid {
   index_t count() const { return row_tasks * col_tasks; }
 };
 
-inline constexpr index_t serial_work = index_t{1} << 19;  ///< multiply-adds below which threads cost more than they give
+inline constexpr index_t serial_work = index_t{1}
+                                       << 19;  ///< multiply-adds below which threads cost more than they give
 
 /// y = act(x b + bias + beta y), x [rows, depth], y [rows, cols].
-inline void gemm(const float* x, index_t x_stride, index_t rows, index_t depth, const Operand& b, float* y, index_t y_stride,
-                 index_t cols, float beta, const float* bias, Act act, const Scratch* scratch, int threads) {
+inline void gemm(const float* x, index_t x_stride, index_t rows, index_t depth, const Operand& b, float* y,
+                 index_t y_stride, index_t cols, float beta, const float* bias, Act act,
+                 const Scratch* scratch, int threads) {
   if (rows == 0 || cols == 0) return;
   if (depth == 0) {
     for (index_t i = 0; beta == 0.f && i < rows; ++i) std::fill_n(y + i * y_stride, cols, 0.f);
@@ -107,7 +112,10 @@ inline void gemm(const float* x, index_t x_stride, index_t rows, index_t depth, 
   parallel_for(threads, grid.count(), [&](index_t task, int thread) {
     const Range r = share(rows, grid.row_tasks, task % grid.row_tasks, tile_rows);
     const Range c = share(cols, grid.col_tasks, task / grid.row_tasks, panel_cols);
-    const Target to{b, c.begin, c.size(), y + r.begin * y_stride + c.begin, y_stride, bias == nullptr ? nullptr : bias + c.begin, act};
+    const Target to{b,        c.begin,
+                    c.size(), y + r.begin * y_stride + c.begin,
+                    y_stride, bias == nullptr ? nullptr : bias + c.begin,
+                    act};
     multiply(x + r.begin * x_stride, x_stride, r.size(), depth, beta, &to, 1, scratch[thread]);
   });
 }

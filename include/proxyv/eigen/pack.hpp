@@ -5,6 +5,8 @@
 // so the kernel exists once.
 #pragma once
 
+#include <algorithm>
+
 #include "proxyv/core/view.hpp"
 #include "proxyv/eigen/convert.hpp"
 
@@ -19,13 +21,19 @@ inline constexpr int panel_cols = tile_packets * lanes;
 /// The right operand of a product, as the caller has it.
 struct Operand {
   const std::byte* data = nullptr;
-  index_t stride = 0;          ///< elements from one row to the next
+  index_t stride = 0;  ///< elements from one row to the next
   DType type = DType::f32;
   bool columns_are_rows = true;  ///< true: w [n, k], a product with w^T; false: z [k, n]
 
-  static Operand weight(const Weight<>& w) { return {static_cast<const std::byte*>(w.data()), w.cols(), w.type(), true}; }
-  static Operand rows(const float* data, index_t stride) { return {reinterpret_cast<const std::byte*>(data), stride, DType::f32, true}; }
-  static Operand plain(const float* data, index_t stride) { return {reinterpret_cast<const std::byte*>(data), stride, DType::f32, false}; }
+  static Operand weight(const Weight<>& w) {
+    return {static_cast<const std::byte*>(w.data()), w.cols(), w.type(), true};
+  }
+  static Operand rows(const float* data, index_t stride) {
+    return {reinterpret_cast<const std::byte*>(data), stride, DType::f32, true};
+  }
+  static Operand plain(const float* data, index_t stride) {
+    return {reinterpret_cast<const std::byte*>(data), stride, DType::f32, false};
+  }
 };
 
 /// out[k][row] for `rows` <= tile_rows rows of x and k < depth.
@@ -36,22 +44,25 @@ inline void pack_rows(const float* x, index_t stride, int rows, index_t depth, f
   if constexpr (lanes > 1) {
     for (; k + short_lanes <= depth; k += short_lanes, out += short_lanes * rows) {
       ShortTranspose block[groups];
-      unroll<groups>([&](auto g) {
-        unroll<short_lanes>([&](auto i) {
-          constexpr int row = g * short_lanes + i;
+#pragma GCC unroll 8
+      for (int g = 0; g < groups; ++g) {
+#pragma GCC unroll 8
+        for (int i = 0; i < short_lanes; ++i) {
+          const int row = g * short_lanes + i;
           block[g].packet[i] = ei::pset1<ShortPacket>(0.f);
-          if constexpr (row < tile_rows) {
-            if (row < rows) block[g].packet[i] = ei::ploadu<ShortPacket>(x + row * stride + k);
-          }
-        });
+          if (row < tile_rows && row < rows)
+            block[g].packet[i] = ei::ploadu<ShortPacket>(x + row * stride + k);
+        }
         ei::ptranspose(block[g]);
-      });
+      }
       // Each store's lanes beyond the rows are overwritten by the next one.
-      unroll<short_lanes>([&](auto i) {
-        unroll<groups>([&](auto g) {
+#pragma GCC unroll 8
+      for (int i = 0; i < short_lanes; ++i) {
+#pragma GCC unroll 8
+        for (int g = 0; g < groups; ++g) {
           if (g * short_lanes < rows) ei::pstoreu(out + i * rows + g * short_lanes, block[g].packet[i]);
-        });
-      });
+        }
+      }
     }
   }
   for (; k < depth; ++k)
@@ -67,19 +78,23 @@ void pack_lanes(const std::byte* w, index_t stride_bytes, index_t depth, float* 
     // Transposed as pairs of neighbours, widened afterwards: half the shuffles, whole cache lines.
     for (; k + 2 * lanes <= depth; k += 2 * lanes) {
       Transpose pairs;
-      unroll<lanes>([&](auto i) { pairs.packet[i] = load_words(w + i * stride_bytes + k * size); });
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) pairs.packet[i] = load_words(w + i * stride_bytes + k * size);
       ei::ptranspose(pairs);
-      unroll<lanes>([&](auto i) {
+#pragma GCC unroll 16
+      for (int i = 0; i < lanes; ++i) {
         store(out + (k + 2 * i) * panel_cols, widen_first(pairs.packet[i]));
         store(out + (k + 2 * i + 1) * panel_cols, widen_second(pairs.packet[i]));
-      });
+      }
     }
   }
   for (; k + lanes <= depth; k += lanes) {
     Transpose block;
-    unroll<lanes>([&](auto i) { block.packet[i] = load_as_float<T>(w + i * stride_bytes + k * size); });
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) block.packet[i] = load_as_float<T>(w + i * stride_bytes + k * size);
     ei::ptranspose(block);
-    unroll<lanes>([&](auto i) { store(out + (k + i) * panel_cols, block.packet[i]); });
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) store(out + (k + i) * panel_cols, block.packet[i]);
   }
   for (; k < depth; ++k)
     for (int i = 0; i < lanes; ++i) out[k * panel_cols + i] = element_at<T>(w + i * stride_bytes + k * size);
@@ -101,24 +116,29 @@ void pack_panel_of(const std::byte* w, index_t stride, index_t cols, index_t dep
 /// The same from z [k, n]: whole runs of columns, no transposition. False when an element is not finite.
 inline bool pack_panel_plain(const float* z, index_t stride, index_t cols, index_t depth, float* out) {
   Packet any[tile_packets];  // finite * 0 = 0, anything else gives NaN
-  unroll<tile_packets>([&](auto v) { any[v] = splat(0.f); });
-  const auto put = [&](auto v, Packet p) {
-    any[v] = madd(p, splat(0.f), any[v]);
-    store(out + v * lanes, p);
-  };
-  if (cols == panel_cols) {
-    for (index_t k = 0; k < depth; ++k, z += stride, out += panel_cols)
-      unroll<tile_packets>([&](auto v) { put(v, load(z + v * lanes)); });
-  } else {
-    for (index_t k = 0; k < depth; ++k, z += stride, out += panel_cols) {
-      unroll<tile_packets>([&](auto v) {
+#pragma GCC unroll 4
+  for (int v = 0; v < tile_packets; ++v) any[v] = splat(0.f);
+  for (index_t k = 0; k < depth; ++k, z += stride, out += panel_cols) {
+    if (cols == panel_cols) {
+#pragma GCC unroll 4
+      for (int v = 0; v < tile_packets; ++v) {
+        const Packet p = load(z + v * lanes);
+        any[v] = madd(p, splat(0.f), any[v]);
+        store(out + v * lanes, p);
+      }
+    } else {
+#pragma GCC unroll 4
+      for (int v = 0; v < tile_packets; ++v) {
         const index_t left = cols - v * lanes;
-        put(v, left >= lanes ? load(z + v * lanes) : left > 0 ? load_part(z + v * lanes, left) : splat(0.f));
-      });
+        const Packet p = left > 0 ? load_part(z + v * lanes, std::min<index_t>(left, lanes)) : splat(0.f);
+        any[v] = madd(p, splat(0.f), any[v]);
+        store(out + v * lanes, p);
+      }
     }
   }
   Packet all = any[0];
-  unroll<tile_packets>([&](auto v) { all = ei::padd(all, any[v]); });
+#pragma GCC unroll 4
+  for (int v = 1; v < tile_packets; ++v) all = ei::padd(all, any[v]);
   return ei::predux(all) == 0.f;
 }
 

@@ -5,7 +5,8 @@
 #pragma once
 
 #pragma GCC diagnostic push
-#if !defined(__clang__)  // GCC 12 takes the undefined vectors of its AVX-512 intrinsics for a mistake (PR 105593)
+#if !defined( \
+    __clang__)  // GCC 12 takes the undefined vectors of its AVX-512 intrinsics for a mistake (PR 105593)
 #pragma GCC diagnostic ignored "-Wuninitialized"
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
 #endif
@@ -16,7 +17,6 @@
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
-#include <utility>
 
 #include "proxyv/core/shape.hpp"
 
@@ -34,12 +34,6 @@ namespace ei = Eigen::internal;
 
 using Packet = ei::packet_traits<float>::type;
 inline constexpr int lanes = static_cast<int>(sizeof(Packet) / sizeof(float));
-
-/// f(0), f(1), ... with constants as arguments: loops that must not exist at run time.
-template <int N, class F>
-[[gnu::always_inline]] inline void unroll(F&& f) {
-  [&]<int... I>(std::integer_sequence<int, I...>) { (f(std::integral_constant<int, I>{}), ...); }(std::make_integer_sequence<int, N>{});
-}
 
 [[gnu::always_inline]] inline Packet load(const float* p) { return ei::ploadu<Packet>(p); }
 [[gnu::always_inline]] inline void store(float* p, Packet v) { ei::pstoreu(p, v); }
@@ -77,9 +71,14 @@ template <class F>
 }
 
 /// Loads and stores for each_packet: whole packets when the count is the constant.
-[[gnu::always_inline]] inline Packet load(const float* p, std::integral_constant<index_t, lanes>, float = 0.f) { return load(p); }
+[[gnu::always_inline]] inline Packet load(const float* p, std::integral_constant<index_t, lanes>,
+                                          float = 0.f) {
+  return load(p);
+}
 inline Packet load(const float* p, index_t n, float fill = 0.f) { return load_part(p, n, fill); }
-[[gnu::always_inline]] inline void store(float* p, Packet v, std::integral_constant<index_t, lanes>) { store(p, v); }
+[[gnu::always_inline]] inline void store(float* p, Packet v, std::integral_constant<index_t, lanes>) {
+  store(p, v);
+}
 inline void store(float* p, Packet v, index_t n) { store_part(p, v, n); }
 
 /// Integer operations on a packet's bits.
@@ -92,7 +91,8 @@ struct Bits {
     return ei::preinterpret<P>(ei::plogical_shift_left<N>(ei::preinterpret<Int>(v)));
   }
   [[gnu::always_inline]] static P upper_half(P v) {
-    return ei::preinterpret<P>(ei::pand(ei::preinterpret<Int>(v), ei::pset1<Int>(static_cast<std::int32_t>(0xffff0000u))));
+    return ei::preinterpret<P>(
+        ei::pand(ei::preinterpret<Int>(v), ei::pset1<Int>(static_cast<std::int32_t>(0xffff0000u))));
   }
 };
 template <>
@@ -101,7 +101,9 @@ struct Bits<float> {
   static float shift_left(float v) {
     return std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) << N);
   }
-  static float upper_half(float v) { return std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) & 0xffff0000u); }
+  static float upper_half(float v) {
+    return std::bit_cast<float>(std::bit_cast<std::uint32_t>(v) & 0xffff0000u);
+  }
 };
 using PacketBits = Bits<Packet>;
 

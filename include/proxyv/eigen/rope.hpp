@@ -10,8 +10,10 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-/// table [positions, head_dim]: cosines, then sines. Pairs are dealt to threads: a frequency is computed once.
-inline void rotary_table(Span<const std::int32_t> positions, const Rotary& rotary, View<float> table, int threads) {
+/// table [positions, head_dim]: cosines, then sines. Pairs are dealt to threads: a frequency is computed
+/// once.
+inline void rotary_table(Span<const std::int32_t> positions, const Rotary& rotary, View<float> table,
+                         int threads) {
   const index_t half = rotary.head_dim / 2;
   each_row(threads, half, 32 * positions.size(), [&](index_t j) {
     const double frequency = rotary.frequency(j);

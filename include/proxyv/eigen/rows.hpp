@@ -20,9 +20,12 @@ double sum_packets(index_t n, F&& f) {
   while (n - i >= 4 * lanes) {
     const index_t end = i + (n - i < run ? (n - i) / (4 * lanes) * (4 * lanes) : run);
     Packet sum[4];
-    unroll<4>([&](auto u) { sum[u] = splat(0.f); });
-    for (; i < end; i += 4 * lanes)
-      unroll<4>([&](auto u) { sum[u] = ei::padd(sum[u], f(i + u * lanes, whole_packet)); });
+#pragma GCC unroll 4
+    for (int u = 0; u < 4; ++u) sum[u] = splat(0.f);
+    for (; i < end; i += 4 * lanes) {
+#pragma GCC unroll 4
+      for (int u = 0; u < 4; ++u) sum[u] = ei::padd(sum[u], f(i + u * lanes, whole_packet));
+    }
     total += double{ei::predux(ei::padd(ei::padd(sum[0], sum[1]), ei::padd(sum[2], sum[3])))};
   }
   Packet rest = splat(0.f);
@@ -47,7 +50,8 @@ inline float row_max(const float* x, index_t n) {
 template <class F>
 void each_row(int threads, index_t rows, index_t cost, F&& f) {
   constexpr index_t worth = 1 << 15;
-  const index_t tasks = threads > 1 && cost > 0 && rows > worth / cost ? std::min<index_t>(rows, 4 * index_t{threads}) : 1;
+  const index_t tasks =
+      threads > 1 && cost > 0 && rows > worth / cost ? std::min<index_t>(rows, 4 * index_t{threads}) : 1;
   parallel_for(threads, tasks, [&](index_t task, int) {
     const Range part = share(rows, tasks, task);
     for (index_t i = part.begin; i < part.end; ++i) f(i);

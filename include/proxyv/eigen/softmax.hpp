@@ -69,7 +69,8 @@ struct OnlineRow {
 };
 
 /// y = softmax(scale * x) over the visible entries; y may be x, table may be null.
-inline void softmax_row(const float* x, float* y, index_t n, float scale, const std::uint8_t* table, EmptyRow empty) {
+inline void softmax_row(const float* x, float* y, index_t n, float scale, const std::uint8_t* table,
+                        EmptyRow empty) {
   const float* from = x;
   float factor = scale;
   if (table != nullptr || scale < 0.f) {
@@ -89,7 +90,8 @@ inline void softmax_row(const float* x, float* y, index_t n, float scale, const 
   scale_row(y, n, 1.f / total);
 }
 
-inline void softmax_rows(View<const float> x, View<float> y, float scale, View<const std::uint8_t> table, EmptyRow empty, int threads) {
+inline void softmax_rows(View<const float> x, View<float> y, float scale, View<const std::uint8_t> table,
+                         EmptyRow empty, int threads) {
   each_row(threads, x.rows(), 8 * x.cols(), [&](index_t i) {
     softmax_row(x.row(i), y.row(i), x.cols(), scale, table.empty() ? nullptr : table.row(i), empty);
   });

@@ -24,7 +24,8 @@ void parallel_for(int threads, index_t tasks, F&& f) {
 #pragma omp parallel num_threads(threads)
     {
       const int thread = omp_get_thread_num();
-      for (index_t task = next.fetch_add(1, std::memory_order_relaxed); task < tasks; task = next.fetch_add(1, std::memory_order_relaxed))
+      for (index_t task = next.fetch_add(1, std::memory_order_relaxed); task < tasks;
+           task = next.fetch_add(1, std::memory_order_relaxed))
         f(task, thread);
     }
     return;

@@ -62,7 +62,8 @@ class KeyBlock {
         const index_t seen = std::min(limit, prefix(position));
         std::fill(scores + seen, scores + limit, minus_infinity);
       } else {
-        for (index_t k = 0; k < limit; ++k) scores[k] = position >= positions_[k] ? scores[k] : minus_infinity;
+        for (index_t k = 0; k < limit; ++k)
+          scores[k] = position >= positions_[k] ? scores[k] : minus_infinity;
       }
     }
   }
@@ -88,7 +89,8 @@ template <class F>
 void each_key_block(const HostAttention& args, index_t size, F&& f) {
   for (index_t s = 0; s < args.count(); ++s) {
     const index_t keys = args[s].keys.rows();
-    for (index_t begin = 0; begin < keys; begin += size) f(KeyBlock(args, args[s], begin, std::min(size, keys - begin)));
+    for (index_t begin = 0; begin < keys; begin += size)
+      f(KeyBlock(args, args[s], begin, std::min(size, keys - begin)));
   }
 }
 

@@ -95,4 +95,4 @@ constexpr auto prefill_proxy = prefill<Proxy>;
 BENCHMARK_CAPTURE(prefill_plain, baseline, pv::Savings{})->Iterations(1)->Repetitions(3)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(prefill_proxy, proxyv, pv::Savings{})->Iterations(1)->Repetitions(3)->Unit(benchmark::kMillisecond)->UseRealTime();
 BENCHMARK_CAPTURE(prefill_proxy, plain_form, pv::Savings::none())->Iterations(1)->Repetitions(3)->Unit(benchmark::kMillisecond)->UseRealTime();
-BENCHMARK(decode)->Unit(benchmark::kMillisecond)->UseRealTime();
+BENCHMARK(decode)->Repetitions(3)->Unit(benchmark::kMillisecond)->UseRealTime();

@@ -4,4 +4,6 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 build="$here/../../build"
+# Waiting threads sleep: on a busy machine spinning ones take the time of those that work.
+export OMP_WAIT_POLICY="${OMP_WAIT_POLICY:-passive}"
 exec "$build/bin/receipts_demo" --checkpoints "$here" --picture "$(cd "$build" && pwd)/receipt.png" "$@"

@@ -28,6 +28,19 @@ TEST_CASE("activation: exp within two units in the last place, 0 and NaN where t
   CHECK(std::isnan(one(detail::packet_exp(detail::splat(std::numeric_limits<float>::quiet_NaN())))));
 }
 
+TEST_CASE("activation: powers of two for softmax") {
+  double worst = 0.0;
+  for (float x = -126.f; x < 1.f; x += 0.0137f) {
+    const double wanted = std::exp2(double{x});
+    worst = std::max(worst, std::abs(double{one(detail::packet_exp2(detail::splat(x)))} / wanted - 1.0));
+  }
+  CHECK(worst < 2.4e-7);
+  CHECK(one(detail::packet_exp2(detail::splat(0.f))) == 1.f);
+  CHECK(one(detail::packet_exp2(detail::splat(-std::numeric_limits<float>::infinity()))) == 0.f);
+  CHECK(one(detail::packet_exp2(detail::splat(-500.f))) == 0.f);
+  CHECK(std::isnan(one(detail::packet_exp2(detail::splat(std::numeric_limits<float>::quiet_NaN())))));
+}
+
 TEST_CASE("activation: erf") {
   double worst = 0.0;
   for (float x = -6.f; x < 6.f; x += 0.00137f)

@@ -7,10 +7,10 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-/// e^x for x < 88; exactly 0 below -88.
+/// e^x; exactly 0 below -88, and no more than 2.4e38 above 88.3.
 /// x = n ln2 + r with |r| <= ln2 / 2, a minimax polynomial for e^r, and 2^n put into the exponent bits.
-[[gnu::always_inline]] inline Packet packet_exp_below(Packet x) {
-  x = ei::pmax(x, splat(-88.f));
+[[gnu::always_inline]] inline Packet packet_exp(Packet x) {
+  x = ei::pmin(ei::pmax(x, splat(-88.f)), splat(88.37f));
   const Packet magic = splat(12582912.f + 127.f);  // 1.5 * 2^23: the sum's low bits hold n + 127
   const Packet sum = madd(x, splat(1.44269504f), magic);
   const Packet n = ei::psub(sum, magic);
@@ -25,9 +25,19 @@ namespace detail {
   return ei::pmul(p, PacketBits::shift_left<23>(sum));
 }
 
-/// e^x; no more than 2.4e38 above 88.3.
-[[gnu::always_inline]] inline Packet packet_exp(Packet x) {
-  return packet_exp_below(ei::pmin(x, splat(88.37f)));
+/// 2^x for x < 127, exactly 0 below -127: softmax's share of the work, in fewer steps than packet_exp.
+[[gnu::always_inline]] inline Packet packet_exp2(Packet x) {
+  x = ei::pmax(x, splat(-127.f));
+  const Packet magic = splat(12582912.f + 127.f);
+  const Packet sum = ei::padd(x, magic);
+  const Packet r = ei::psub(x, ei::psub(sum, magic));
+  Packet p = splat(1.3264699e-3f);
+  p = madd(p, r, splat(9.6715335e-3f));
+  p = madd(p, r, splat(5.550734e-2f));
+  p = madd(p, r, splat(0.24022242f));
+  p = madd(p, r, splat(0.693147f));
+  p = madd(p, r, splat(1.f));
+  return ei::pmul(p, PacketBits::shift_left<23>(sum));
 }
 
 /// Within 4e-7 of erf: odd rational function on |x| < 3.92, +-1 outside.

@@ -14,14 +14,16 @@ inline constexpr index_t attention_keys = 512;  ///< keys packed at a time, at m
 inline constexpr index_t attention_rows = 48;   ///< queries scored at a time
 inline constexpr index_t attention_unit = 768;  ///< rows (queries x heads) that share packed keys, at most
 inline constexpr index_t attention_group = 64;  ///< query heads per unit, at most
-inline constexpr index_t attention_packed_dim = 1024;  ///< largest head that is packed
+inline constexpr index_t attention_queries = 96 * 1024;  ///< floats of a unit's packed queries, at most
+inline constexpr index_t attention_packed_dim = 1024;    ///< largest head that is packed
 
 /// Where a thread's scratch holds what during attention.
 struct AttentionScratch {
   index_t keys_per_block;
-  float *keys, *values;               ///< packed
-  float *scores, *weights, *queries;  ///< [attention_rows, keys], packed scores, packed queries
-  OnlineRow* rows;
+  float *keys, *values;     ///< packed
+  float *scores, *weights;  ///< [attention_rows, attention_keys]; the weights packed
+  float* queries;           ///< packed, of all the unit's heads
+  OnlineRow* rows;          ///< [heads, queries]
 
   AttentionScratch(const Scratch& scratch, index_t dim) {
     const index_t padded = (dim + panel_cols - 1) / panel_cols * panel_cols;
@@ -33,14 +35,35 @@ struct AttentionScratch {
     scores = scratch.rows();
     weights = scores + tile;
     queries = weights + tile;
-    rows = reinterpret_cast<OnlineRow*>(queries + attention_rows * attention_packed_dim + 64);
+    rows = reinterpret_cast<OnlineRow*>(queries + attention_queries + 64);
   }
 };
-static_assert(2 * (attention_rows * attention_keys + 64) + attention_rows * attention_packed_dim + 64 +
+static_assert(2 * (attention_rows * attention_keys + 64) + attention_queries + 64 +
                   attention_group * attention_rows * 2 <=
               Scratch::rows_floats);
 static_assert(attention_unit <= attention_group * attention_rows);
+static_assert(attention_rows * attention_packed_dim <= attention_queries);
 static_assert(2 * panel_cols * attention_packed_dim <= Scratch::panels_floats);
+
+/// How the work is cut: runs of queries times key/value heads times parts of a head's group.
+struct AttentionUnits {
+  index_t blocks, kv, parts;
+
+  AttentionUnits(index_t queries, const Heads& heads, int threads) : kv(heads.kv) {
+    const index_t group = heads.query / heads.kv;
+    const index_t fit = attention_queries / heads.dim;  // rows whose packed queries fit
+    const index_t most_heads = std::min(attention_group, fit / attention_rows);
+    parts = (group + most_heads - 1) / most_heads;
+    const index_t together = (group + parts - 1) / parts;
+    const index_t most_rows = std::min(attention_unit, fit) / together / attention_rows * attention_rows;
+    const index_t rows = std::max(attention_rows, most_rows);
+    // Large units pack keys less often, but every thread should get a few.
+    const index_t wanted = threads > 1 ? (4 * threads + kv * parts - 1) / (kv * parts) : 1;
+    blocks = std::max((queries + rows - 1) / rows,
+                      std::min(wanted, (queries + attention_rows - 1) / attention_rows));
+  }
+  index_t count() const { return blocks * kv * parts; }
+};
 
 /// A unit: queries [first, first + queries), query heads [head, head + heads), all of key/value head `kv`.
 struct AttentionUnit {
@@ -80,19 +103,31 @@ struct QueryTile {
   index_t largest() const { return *std::max_element(limits, limits + tiles.count()); }
 };
 
+/// Packs the queries of all the unit's heads, tile by tile as score() reads them.
+inline void pack_queries(const AttentionUnit& unit, const AttentionScratch& s) {
+  const index_t dim = unit.dim();
+  for (index_t h = 0; h < unit.heads; ++h) {
+    for (index_t i = 0; i < unit.queries; i += attention_rows) {
+      const Tiles tiles{std::min(attention_rows, unit.queries - i)};
+      for (index_t t = 0; t < tiles.count(); ++t) {
+        const index_t row = i + tiles.begin(t);
+        pack_rows(unit.q.row(unit.first + row) + (unit.head + h) * dim, unit.q.stride(),
+                  static_cast<int>(tiles.begin(t + 1) - tiles.begin(t)), dim,
+                  s.queries + (h * unit.queries + row) * dim);
+      }
+    }
+  }
+}
+
 /// Raw scores [rows, limit] against the packed keys.
 inline void score(const AttentionUnit& unit, const QueryTile& tile, const AttentionScratch& s) {
   const index_t dim = unit.dim(), limit = tile.largest();
-  for (index_t t = 0; t < tile.tiles.count(); ++t) {
-    const index_t row = tile.tiles.begin(t);
-    pack_rows(unit.q.row(tile.query + row) + (unit.head + tile.head) * dim, unit.q.stride(), tile.height(t),
-              dim, s.queries + row * dim);
-  }
+  const float* queries = s.queries + (tile.head * unit.queries + tile.query - unit.first) * dim;
   for (index_t j = 0; j < limit; j += panel_cols) {
     for (index_t t = 0; t < tile.tiles.count(); ++t) {
       const index_t row = tile.tiles.begin(t);
       if (j < tile.limits[t])
-        kernel(tile.height(t), dim, s.queries + row * dim, s.keys + j * dim,
+        kernel(tile.height(t), dim, queries + row * dim, s.keys + j * dim,
                s.scores + row * attention_keys + j, attention_keys, false, panel_cols);
     }
   }
@@ -101,7 +136,7 @@ inline void score(const AttentionUnit& unit, const QueryTile& tile, const Attent
 /// Scores become weights, packed for the kernel.
 inline void weigh(const AttentionUnit& unit, const KeyBlock& block, const QueryTile& tile, OnlineRow* state,
                   const AttentionScratch& s) {
-  const float scale = 1.f / std::sqrt(static_cast<float>(unit.dim()));
+  const float scale = log2e / std::sqrt(static_cast<float>(unit.dim()));
   for (index_t t = 0; t < tile.tiles.count(); ++t) {
     const index_t first = tile.tiles.begin(t), limit = tile.limits[t],
                   whole = (limit + lanes - 1) / lanes * lanes;
@@ -140,6 +175,7 @@ inline void attend_unit(const AttentionUnit& unit, const Scratch& scratch) {
   const HostAttention& args = *unit.args;
   const index_t dim = unit.dim();
   const AttentionScratch s(scratch, dim);
+  pack_queries(unit, s);
   std::fill_n(s.rows, unit.heads * unit.queries, OnlineRow{});
   for (index_t i = 0; i < unit.queries; ++i) std::fill_n(unit.out(unit.first + i, 0), unit.heads * dim, 0.f);
 
@@ -169,19 +205,13 @@ inline void attention(View<const float> q, View<float> o, const HostAttention& a
   if (q.rows() * group <= attention_direct_rows || heads.dim > attention_packed_dim)
     return attention_direct(q, o, args, scratch, threads);
 
-  const index_t parts = (group + attention_group - 1) / attention_group;  // of a group of heads
-  const index_t part_heads = (group + parts - 1) / parts;
-  // Large units pack keys less often, but every thread should get a few.
-  const index_t most =
-      std::max(attention_rows, attention_unit / part_heads / attention_rows * attention_rows);
-  const index_t wanted = threads > 1 ? (4 * threads + heads.kv * parts - 1) / (heads.kv * parts) : 1;
-  const index_t blocks = std::max((q.rows() + most - 1) / most,
-                                  std::min(wanted, (q.rows() + attention_rows - 1) / attention_rows));
-  parallel_for(threads, blocks * heads.kv * parts, [&](index_t task, int thread) {
+  const AttentionUnits units(q.rows(), heads, threads);
+  parallel_for(threads, units.count(), [&](index_t task, int thread) {
     // Later queries see more keys: they are dealt first.
-    const Range rows = share(q.rows(), blocks, blocks - 1 - task / (heads.kv * parts), tile_rows);
-    const index_t kv = task / parts % heads.kv;
-    const Range part = share(group, parts, task % parts);
+    const index_t block = units.blocks - 1 - task / (units.kv * units.parts);
+    const Range rows = share(q.rows(), units.blocks, block, tile_rows);
+    const Range part = share(group, units.parts, task % units.parts);
+    const index_t kv = task / units.parts % units.kv;
     if (rows.size() == 0 || part.size() == 0) return;
     attend_unit({q, o, &args, rows.begin, rows.size(), kv * group + part.begin, part.size(), kv},
                 scratch[thread]);

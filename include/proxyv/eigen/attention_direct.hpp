@@ -16,7 +16,7 @@ inline constexpr index_t direct_heads = 64;  ///< query heads scored at a time
 inline void attend_query(const float* q, float* o, index_t query, index_t kv, index_t heads,
                          const HostAttention& args, const Scratch& scratch) {
   const index_t dim = args.heads.dim;
-  const float scale = 1.f / std::sqrt(static_cast<float>(dim));
+  const float scale = log2e / std::sqrt(static_cast<float>(dim));
   float* scores = scratch.rows();  // [heads, direct_keys]
   OnlineRow rows[direct_heads];
   std::fill_n(o, heads * dim, 0.f);

@@ -19,7 +19,8 @@ inline constexpr index_t block_cols = 1024;  ///< columns packed at a time
 
 /// One thread's scratch, allocated with the engine and shared by all ops in turn.
 struct Scratch {
-  static constexpr index_t rows_floats = (block_rows + tile_rows) * block_depth + 64;
+  static constexpr index_t rows_floats =
+      160 * 1024;  ///< a block of x; in attention, one of queries and scores
   static constexpr index_t panels_floats = block_cols * block_depth;
   static constexpr index_t floats = rows_floats + panels_floats;
 
@@ -27,6 +28,8 @@ struct Scratch {
   float* panels() const { return base; }  ///< 64-byte aligned
   float* rows() const { return base + panels_floats; }
 };
+
+static_assert((block_rows + tile_rows) * block_depth + 64 <= Scratch::rows_floats);
 
 /// A block of columns of one output: y (+)= x b, then act(y + bias).
 struct Target {

@@ -14,23 +14,35 @@ namespace detail {
 
 inline constexpr float minus_infinity = -std::numeric_limits<float>::infinity();
 
-/// y = exp(scale * x - top), top being the largest; returns the sum. y may be x.
-inline float exp_row(const float* x, float* y, index_t n, float scale, float top) {
+/// y = power(scale * x - top), top being the largest; returns the sum. y may be x.
+template <class F>
+[[gnu::always_inline]] inline float power_row(const float* x, float* y, index_t n, float scale, float top,
+                                              F&& power) {
   Packet sum = splat(0.f);
   const Packet s = splat(scale), shift = splat(-top);
   index_t i = 0;
   for (; i + lanes <= n; i += lanes) {
-    const Packet e = packet_exp_below(madd(load(x + i), s, shift));
+    const Packet e = power(madd(load(x + i), s, shift));
     sum = ei::padd(sum, e);
     store(y + i, e);
   }
   float total = ei::predux(sum);
   if (i < n) {
     alignas(64) float lane[lanes];
-    store(lane, packet_exp_below(madd(load_part(x + i, n - i), s, shift)));
+    store(lane, power(madd(load_part(x + i, n - i), s, shift)));
     for (index_t j = i; j < n; ++j) total += y[j] = lane[j - i];
   }
   return total;
+}
+
+/// Attention takes its softmax in powers of two: scores are scaled by log2(e) as well.
+inline constexpr float log2e = 1.44269504f;
+
+inline float exp2_row(const float* x, float* y, index_t n, float scale, float top) {
+  return power_row(x, y, n, scale, top, [](Packet v) { return packet_exp2(v); });
+}
+inline float exp_row(const float* x, float* y, index_t n, float scale, float top) {
+  return power_row(x, y, n, scale, top, [](Packet v) { return packet_exp(v); });
 }
 
 inline void scale_row(float* x, index_t n, float by) {
@@ -43,8 +55,8 @@ struct OnlineRow {
   float top = minus_infinity;
   float sum = 0.f;
 
-  /// Takes the next n raw scores into account: brings the sum and `out` [dim], the weighted values so far,
-  /// to the new top. Hidden scores are -infinity.
+  /// Takes the next n raw scores into account, their weights being 2^(scale * score): brings the sum and
+  /// `out` [dim], the weighted values so far, to the new top. Hidden scores are -infinity.
   void raise(const float* scores, index_t n, float scale, float* out, index_t dim) {
     float larger = std::max(top, row_max(scores, n) * scale);
     if (larger == minus_infinity) {
@@ -53,7 +65,7 @@ struct OnlineRow {
       if (broken == scores + n) return;
       larger = *broken;
     }
-    const float shrink = top == minus_infinity ? 0.f : std::exp(top - larger);
+    const float shrink = top == minus_infinity ? 0.f : std::exp2(top - larger);
     sum *= shrink;
     if (shrink != 1.f && top != minus_infinity) scale_row(out, dim, shrink);
     top = larger;
@@ -64,7 +76,7 @@ struct OnlineRow {
   /// raise(), and the scores become weights: hidden ones exactly 0.
   void step(float* scores, index_t n, float scale, float* out, index_t dim) {
     raise(scores, n, scale, out, dim);
-    sum += exp_row(scores, scores, n, scale, reference());
+    sum += exp2_row(scores, scores, n, scale, reference());
   }
 };
 

@@ -121,7 +121,9 @@ void print_plans(const pv::RuntimeConfig& config, const PlanOptions& o, const Pl
   const auto row = [](const char* name, double before, double after, const auto& text) {
     return std::vector<std::string>{name, text(before), text(after), saved_text(before, after)};
   };
-  const auto gflop = [](double flops) { return fmt::format("{:.1f} GFLOP", flops / 1e9); };
+  const auto gflop = [](double flops) {
+    return flops < 1e9 ? fmt::format("{:.1f} MFLOP", flops / 1e6) : fmt::format("{:.1f} GFLOP", flops / 1e9);
+  };
   fmt::print("{}", table({{"", "baseline", "ProxyV", "saved"},
                           row("prefill, as the paper counts", baseline.plain.flops(), proxyv.plain.flops(), gflop),
                           row("prefill, with exact savings", baseline.saved.flops(), proxyv.saved.flops(), gflop),

@@ -148,18 +148,15 @@ class Lmm {
     requires SameTensorsAs<E, B>
   EncodedPicture<B> encode(E& be, const Image& image) const {
     require_vision();
-    const std::vector<Image> crops = processor_.crops(image);
-    const auto count = static_cast<index_t>(crops.size());
+    const index_t count = count_crops(image.width(), image.height());
     PROXYV_CHECK(checkpoint_.max_num_image_crops == 0 || count <= checkpoint_.max_num_image_crops, ArgumentError, "encode: the picture has ",
                  count, " crops, config.json allows ", checkpoint_.max_num_image_crops);
-    EncodedPicture<B> out{be.template alloc<Elem<B>>(count * tokens_per_crop(config_) * config_.hidden), count,
-                          count * tokens_per_crop(config_), config_.hidden};
-    auto pixels = host_buffer<float>(out.rows * processor_.values_per_patch());
-    auto patches = pixels.matrix(out.rows, processor_.values_per_patch());
-    processor_.patches(crops, patches);
-    const Cost cost = plan_encode(count);
-    if (cost.workspace > be.workspace_available()) detail::fail(WorkspaceError("encode", cost.workspace, be.workspace_available()));
-    run_encode(be, patches, out.storage.matrix(out.rows, out.hidden));
+    require_workspace<B>(be, "encode", [&](auto& plan) { count_encode(plan, count); });
+    const index_t rows = count * tokens_per_crop(config_), width = processor_.values_per_patch();
+    EncodedPicture<B> out{be.template alloc<Elem<B>>(rows * config_.hidden), count, rows, config_.hidden};
+    auto pixels = host_buffer<float>(rows * width);
+    processor_.patches(image, pixels.matrix(rows, width));
+    run_encode(be, pixels.matrix(rows, width), out.storage.matrix(rows, config_.hidden));
     be.sync();
     return out;
   }
@@ -168,8 +165,7 @@ class Lmm {
   Cost plan_encode(index_t crops) const {
     require_vision();
     PlanBackend<B> plan;
-    const index_t rows = crops * tokens_per_crop(config_);
-    run_encode(plan, View<const float>(nullptr, rows, processor_.values_per_patch()), {nullptr, rows, config_.hidden});
+    count_encode(plan, crops);
     return plan.cost();
   }
 
@@ -187,6 +183,11 @@ class Lmm {
     PROXYV_CHECK(encoder_.has_value(), ArgumentError, "the checkpoint is text-only: it cannot look at pictures");
     PROXYV_CHECK(encoder_->config().patches() == tokens_per_crop(config_), ArgumentError, "the encoder gives ", encoder_->config().patches(),
                  " tokens per crop, the decoder wants ", tokens_per_crop(config_));
+  }
+
+  void count_encode(PlanBackend<B>& plan, index_t crops) const {
+    const index_t rows = crops * tokens_per_crop(config_);
+    run_encode(plan, View<const float>(nullptr, rows, processor_.values_per_patch()), {nullptr, rows, config_.hidden});
   }
 
   template <class E>

@@ -34,6 +34,7 @@ struct World {
   std::vector<std::int32_t> focus_positions{layout.focus_positions().begin(), layout.focus_positions().end()};
 
   Matrix x = small::noise(layout.rows(), hidden, 20), focus = small::noise(layout.proxies() + layout.newlines() + layout.text(), hidden, 21);
+  Matrix vision_normed{layout.vision(), hidden};
   Matrix table{layout.rows(), heads.dim}, focus_table{focus.rows, heads.dim};
   Stream<R> s;
   ProxyStream<R> p;
@@ -48,6 +49,7 @@ struct World {
     p.positions = small::span_of(focus_positions);
     p.rotary = focus_table;
     p.grid = {2, 2, 2};
+    p.vision_normed = vision_normed;
     p.mask = {mask.data(), focus.rows, layout.vision() + focus.rows};
   }
 

@@ -80,6 +80,13 @@ void gather(const char* op, const X& x, const I& ids, const Y& y) {
   apart(op, "the table", x, y);
 }
 
+template <class X, class I, class Y>
+void scatter(const X& x, const I& ids, const Y& y) {
+  PROXYV_CHECK(x.rows() == ids.size() && x.cols() == y.cols(), ShapeError, "scatter: x ", shape_text(x.rows(), x.cols()), " to ", ids.size(),
+               " rows of ", y.cols());
+  apart("scatter", "x", x, y);
+}
+
 template <class L, class N>
 void sample(const L& logits, const N& next) {
   PROXYV_CHECK(logits.rows() == 1 && logits.cols() > 0 && next.size() == 1, ShapeError, "sample: logits ",

@@ -65,6 +65,16 @@ class HostStorage {
     for (index_t i = 0; i < src.rows(); ++i) std::copy_n(src.row(i), src.cols(), dst.row(i));
   }
 
+  /// y[ids[i]] = x[i]. Ids are checked by the caller.
+  void scatter(View<const float> x, Span<const std::int32_t> ids, View<float> y) {
+    check::scatter(x, ids, y);
+    for (index_t i = 0; i < x.rows(); ++i) std::copy_n(x.row(i), x.cols(), y.row(ids[i]));
+  }
+  /// Adds one to each number.
+  void advance(Span<std::int32_t> counters) {
+    for (std::int32_t& n : counters) ++n;
+  }
+
  private:
   static void copy_ids(const char* what, Span<const std::int32_t> src, Span<std::int32_t> dst) {
     PROXYV_CHECK(src.size() == dst.size(), ShapeError, what, ": ", src.size(), " ids into ", dst.size());

@@ -6,6 +6,7 @@
 #pragma once
 
 #include <array>
+#include <concepts>
 
 #include "proxyv/backend/overlap.hpp"
 #include "proxyv/backend/types.hpp"
@@ -39,6 +40,8 @@ enum class EmptyRow : std::uint8_t {
 /// keys, values [n, kv_heads * head_dim]   keys are already rotated
 /// positions [n]            for Visible::causal
 /// table [queries, n]       for Visible::table
+/// live [1]                 when given, only the first live[0] keys count, 0 <= live[0] <= n. The number lies in the
+///                          engine's memory, so that one recorded step serves every length
 template <class T, class Space>
 struct KeySegment {
   View<const T, Space> keys;
@@ -46,6 +49,7 @@ struct KeySegment {
   Visible visible = Visible::all;
   Span<const std::int32_t, Space> positions{};
   View<const std::uint8_t, Space> table{};
+  Span<const std::int32_t, Space> live{};
 };
 
 /// Everything attention needs besides the queries. Scores are scaled by 1/sqrt(head_dim).
@@ -63,6 +67,23 @@ struct AttentionArgs {
   void add(const KeySegment<T, Space>& segment) {
     PROXYV_CHECK(count_ < max_segments, ShapeError, "attention: at most ", max_segments, " key segments");
     segments_[static_cast<std::size_t>(count_++)] = segment;
+  }
+  /// These arguments with each segment cut to its live keys: for engines in host memory, which can read the number.
+  AttentionArgs only_live() const
+    requires std::same_as<Space, HostSpace>
+  {
+    AttentionArgs cut = *this;
+    for (index_t s = 0; s < count_; ++s) {
+      KeySegment<T, Space>& g = cut.segments_[static_cast<std::size_t>(s)];
+      if (g.live.empty()) continue;
+      const index_t n = g.live[0];
+      g.keys = g.keys.row_range(0, n);
+      g.values = g.values.row_range(0, n);
+      if (g.visible == Visible::causal) g.positions = g.positions.first(n);
+      if (g.visible == Visible::table) g.table = g.table.col_range(0, n);
+      g.live = {};
+    }
+    return cut;
   }
   index_t count() const { return count_; }
   const KeySegment<T, Space>& operator[](index_t i) const { return segments_[static_cast<std::size_t>(i)]; }
@@ -95,6 +116,7 @@ struct AttentionArgs {
     PROXYV_CHECK(g.keys.cols() == heads.kv_width() && g.values.cols() == heads.kv_width() && g.values.rows() == n,
                  ShapeError, "attention: keys ", shape_text(n, g.keys.cols()), " and values ",
                  shape_text(g.values.rows(), g.values.cols()), ", wanted ", heads.kv_width(), " columns and equal rows");
+    PROXYV_CHECK(g.live.size() <= 1, ShapeError, "attention: ", g.live.size(), " numbers of live keys, wanted one or none");
     if (g.visible == Visible::causal) {
       PROXYV_CHECK(g.positions.size() == n, ShapeError, "attention: ", n, " keys with ", g.positions.size(), " positions");
       PROXYV_CHECK(query_positions.size() == queries, ShapeError, "attention: ", queries, " queries with ",

@@ -7,6 +7,7 @@
 
 #include "proxyv/backend/checks.hpp"
 #include "proxyv/backend/concepts.hpp"
+#include "proxyv/backend/fused.hpp"
 
 namespace proxyv::inline v0 {
 
@@ -119,6 +120,21 @@ class PlanBackend {
     check::gather("gather", x, ids, y);
     elementwise(y.size(), 0);
   }
+  void scatter(In<B> x, Ids<B> ids, Out<B> y) {
+    check::scatter(x, ids, y);
+    elementwise(x.size(), 0);
+  }
+  void advance(OutIds<B> counters) {
+    moved(2 * counters.size(), sizeof(std::int32_t));
+    ++cost_.ops;
+  }
+  void silu_add_upsampled(In<B> context, Out<B> mixed, const Grid& grid)
+    requires UpdateOps<B>
+  {
+    grid.check("silu_add_upsampled", mixed.rows(), context.rows());
+    elementwise(mixed.size(), 5);
+  }
+  void sample(In<B> logits, const Sampling& how, Ids<B>, OutIds<B> next) { sample(logits, how, std::uint64_t{0}, next); }
   void sample(In<B> logits, const Sampling&, std::uint64_t, OutIds<B> next) {
     check::sample(logits, next);
     auto scratch = frame();

@@ -93,8 +93,9 @@ class ReferenceBackend : public HostStorage {
     }
   }
 
-  void attention(View<const float> q, View<float> o, const AttentionArgs<float, HostSpace>& args) {
-    args.check(q, o);
+  void attention(View<const float> q, View<float> o, const AttentionArgs<float, HostSpace>& given) {
+    given.check(q, o);
+    const auto args = given.only_live();
     const index_t group = args.heads.query / args.heads.kv;
     for (index_t i = 0; i < q.rows(); ++i)
       for (index_t h = 0; h < args.heads.query; ++h) attend(q, o, args, i, h, h / group);
@@ -179,6 +180,12 @@ class ReferenceBackend : public HostStorage {
     auto scratch = frame();
     next[0] = sample_token({logits.data(), logits.cols()}, how, step, scratch.span<std::int32_t>(logits.cols()),
                            scratch.span<float>(logits.cols()));
+  }
+
+  /// The same with the step's number in memory, as recorded steps have it.
+  void sample(View<const float> logits, const Sampling& how, Span<const std::int32_t> step, Span<std::int32_t> next) {
+    PROXYV_CHECK(step.size() == 1, ShapeError, "sample: ", step.size(), " step numbers, wanted one");
+    sample(logits, how, static_cast<std::uint64_t>(step[0]), next);
   }
 
  private:

@@ -17,6 +17,8 @@ struct Sampling {
   float top_p = 1.f;        ///< keep the fewest tokens whose probabilities reach top_p
   std::uint64_t seed = 0;   ///< the same seed gives the same tokens
 
+  friend bool operator==(const Sampling&, const Sampling&) = default;
+
   void check() const {
     PROXYV_CHECK(temperature >= 0.f && std::isfinite(temperature), ArgumentError, "Sampling: temperature ", temperature,
                  ", wanted a finite number >= 0");

@@ -74,7 +74,7 @@ class EigenBackend : public HostStorage {
 
   void attention(View<const float> q, View<float> o, const AttentionArgs<float, HostSpace>& args) {
     args.check(q, o);
-    detail::attention(q, o, args, scratch(), threads());
+    detail::attention(q, o, args.only_live(), scratch(), threads());
   }
 
   void swiglu(View<const float> x, Weight<> gate, Weight<> up, View<float> y) {
@@ -115,6 +115,12 @@ class EigenBackend : public HostStorage {
     auto frame = this->frame();
     next[0] = sample_token({logits.data(), logits.cols()}, how, step, frame.span<std::int32_t>(logits.cols()),
                            frame.span<float>(logits.cols()));
+  }
+
+  /// The same with the step's number in memory, as recorded steps have it.
+  void sample(View<const float> logits, const Sampling& how, Span<const std::int32_t> step, Span<std::int32_t> next) {
+    PROXYV_CHECK(step.size() == 1, ShapeError, "sample: ", step.size(), " step numbers, wanted one");
+    sample(logits, how, static_cast<std::uint64_t>(step[0]), next);
   }
 
  private:

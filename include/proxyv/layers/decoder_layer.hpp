@@ -33,10 +33,7 @@ struct DecoderBlock {
   template <class E>
     requires NormOps<E> && SameTensorsAs<E, B>
   void feed_forward(E& be, Out<B> x) const {
-    auto frame = be.frame();
-    auto normed = frame.matrix(x.rows(), x.cols());
-    post_norm(be, x, normed);
-    ffn.add_to(be, normed, x);
+    ffn.add_normed_to(be, post_norm.norm(), x);
   }
 };
 
@@ -73,22 +70,50 @@ class DecoderLayer {
   template <class E>
     requires SameTensorsAs<E, B>
   void operator()(E& be, index_t layer, Stream<B>& s, RowRange wanted) const {
-    const index_t n = s.rows(), known = s.past + n;
+    const index_t n = s.rows(), width = block_.attention.heads().query_width();
+    const auto x = s.x.row_range(wanted.begin, wanted.count);
     {
       auto frame = be.frame();
       auto normed = frame.matrix(n, s.x.cols());
-      block_.input_norm(be, s.x, normed);
-      block_.attention.keys_values(be, normed, s.rotary, s.cache->keys(layer, s.past, n), s.cache->values(layer, s.past, n));
-      block_.attend(be, normed.row_range(wanted.begin, wanted.count), s.rotary.row_range(wanted.begin, wanted.count),
-                    causal_over_cache(*s.cache, layer, known, block_.attention.heads(), s.positions.part(wanted.begin, wanted.count), s.past),
-                    s.x.row_range(wanted.begin, wanted.count));
+      auto q = frame.matrix(wanted.count, width), seen = frame.matrix(wanted.count, width);
+      project(be, layer, s, wanted, normed, q);
+      be.attention(q, seen, visible(layer, s, wanted));
+      block_.attention.add_output(be, seen, x);
     }
-    block_.feed_forward(be, s.x.row_range(wanted.begin, wanted.count));
+    block_.feed_forward(be, x);
   }
 
   const DecoderBlock<B>& block() const { return block_; }
 
  private:
+  /// Keys and values of all rows into the cache, queries of the wanted ones.
+  template <class E>
+  void project(E& be, index_t layer, const Stream<B>& s, RowRange wanted, Out<B> normed, Out<B> q) const {
+    const Attention<B>& attention = block_.attention;
+    const bool recorded = !s.row.empty();
+    const index_t begin = recorded ? 0 : s.past, count = recorded ? s.cache->capacity() : s.rows();
+    const auto keys = s.cache->keys(layer, begin, count), values = s.cache->values(layer, begin, count);
+    if (wanted.count == s.rows()) {
+      auto all = attention.for_all(s.rotary, q, keys, values);
+      all.row = s.row;
+      return norm_heads<B>(be, s.x, block_.input_norm.norm(), normed, all);
+    }
+    block_.input_norm(be, s.x, normed);
+    attention.keys_values(be, normed, s.rotary, keys, values);
+    attention.queries(be, normed.row_range(wanted.begin, wanted.count), s.rotary.row_range(wanted.begin, wanted.count), q);
+  }
+
+  AttentionArgsOf<B> visible(index_t layer, const Stream<B>& s, RowRange wanted) const {
+    const Heads& heads = block_.attention.heads();
+    if (s.row.empty()) return causal_over_cache(*s.cache, layer, s.past + s.rows(), heads, s.positions.part(wanted.begin, wanted.count), s.past);
+    AttentionArgsOf<B> args(heads);
+    args.add({.keys = s.cache->keys(layer, 0, s.cache->capacity()),
+              .values = s.cache->values(layer, 0, s.cache->capacity()),
+              .visible = Visible::all,
+              .live = s.live});
+    return args;
+  }
+
   DecoderBlock<B> block_;
 };
 

@@ -23,6 +23,7 @@ class Linear {
   }
 
   const WeightOf<B>& weight() const { return w_; }
+  const Vec<B>& bias() const { return bias_; }
   index_t in() const { return w_.cols(); }
   index_t out() const { return w_.rows(); }
 

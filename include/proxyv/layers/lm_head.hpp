@@ -15,12 +15,11 @@ class LmHead {
 
   index_t vocab() const { return w_.out(); }
 
-  /// x [n, hidden] in; normed [n, hidden] out; logits [n, vocab] out.
+  /// x [n, hidden] in; normed [n, hidden] scratch; logits [n, vocab] out.
   template <class E>
     requires NormOps<E> && GemmOps<E> && SameTensorsAs<E, B>
   void operator()(E& be, In<B> x, Out<B> normed, Out<B> logits) const {
-    norm_(be, x, normed);
-    w_(be, normed, logits);
+    norm_gemm<B>(be, x, norm_.norm(), normed, w_.weight(), logits, {});
   }
 
  private:

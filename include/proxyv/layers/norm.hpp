@@ -1,7 +1,7 @@
 // The two norms: RMSNorm of the decoders, LayerNorm of the vision encoder.
 #pragma once
 
-#include "proxyv/backend/concepts.hpp"
+#include "proxyv/backend/fused.hpp"
 
 namespace proxyv::inline v0 {
 
@@ -17,6 +17,8 @@ class RmsNorm {
   void operator()(E& be, In<B> x, Out<B> y) const {
     be.rms_norm(x, gain_, y, eps_);
   }
+
+  Norm<B> norm() const { return {gain_, eps_}; }
 
  private:
   Vec<B> gain_;

@@ -20,6 +20,8 @@ struct Stream {
   Table<B> rotary;        ///< [rows, head_dim]
   KvCache<B>* cache = nullptr;
   index_t past = 0;       ///< cache rows before these
+  Ids<B> row{};           ///< [1] recorded steps only: the cache row of the one token; `past` then says nothing
+  Ids<B> live{};          ///< [1] recorded steps only: row[0] + 1
 
   index_t rows() const { return x.rows(); }
   RowRange all() const { return {0, rows()}; }

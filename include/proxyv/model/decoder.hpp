@@ -18,6 +18,7 @@
 #include "proxyv/layers/lm_head.hpp"
 #include "proxyv/layers/shape_check.hpp"
 #include "proxyv/model/stack.hpp"
+#include "proxyv/model/step_state.hpp"
 #include "proxyv/proxy/token_layout.hpp"
 
 namespace proxyv::inline v0 {
@@ -144,6 +145,18 @@ class Decoder {
     PROXYV_CHECK(embeddings.cols() == cfg_.hidden, ShapeError, "append: embeddings of width ", embeddings.cols(), ", wanted ", index_t{cfg_.hidden});
     PROXYV_CHECK(embeddings.data() != nullptr, ArgumentError, "append: null embeddings");
     append_rows(be, embeddings.rows(), cache, logits, [&](auto& engine, Out<B> x) { engine.copy(embeddings, x); });
+  }
+
+  /// One token, all of whose numbers lie in the engine's memory: feeds state.token(), writes the logits after
+  /// it, chooses the next token into state.token() and moves the counters on. Made to be recorded once and
+  /// replayed; the caller has made sure that the cache has room, and commits one row per step to it.
+  /// cache: the one whose length was state.row() when the state was set; logits [1, vocab] out.
+  template <class E>
+    requires StepOps<E> && SameTensorsAs<E, B>
+  void step(E& be, const StepState<B>& state, KvCache<B>& cache, Out<B> logits, const Sampling& sampling) const {
+    check_append(1, cache, logits);
+    require_workspace<B>(be, "decoder", [&](auto& plan) { run_step(plan, state, cache, logits, sampling); });
+    run_step(be, state, cache, logits, sampling);
   }
 
   /// What a prefill of this layout costs, workspace included. Computes nothing, needs no weights' memory.
@@ -300,8 +313,7 @@ class Decoder {
     f.rotary = rotary();
     f.grid = {layout.crops(), cfg_.crop_side, cfg_.proxy_factor};
     f.savings = options.savings;
-    std::vector<std::uint8_t> mask;
-    if (layout.proxies() > 0) enter_proxies(be, frame, layout, f, mask);
+    if (layout.proxies() > 0) enter_proxies(be, frame, layout, f);
 
     hook(LayerEvent<B>{-1, s.x.row_range(0, s.vision), s.x.row_range(s.vision, s.rows() - s.vision), {}, {}});
     std::apply([&](const auto&... stack) { (stack.prefill(be, s, f, hook), ...); }, stacks_);
@@ -309,17 +321,15 @@ class Decoder {
   }
 
   template <class E>
-  void enter_proxies(E& be, Frame<Elem<B>, SpaceOf<B>>& frame, const TokenLayout& layout, detail::PrefillFrame<B>& f,
-                     std::vector<std::uint8_t>& mask) const {
+  void enter_proxies(E& be, Frame<Elem<B>, SpaceOf<B>>& frame, const TokenLayout& layout, detail::PrefillFrame<B>& f) const {
     auto ids = frame.template span<std::int32_t>(layout.focus_positions().size());
     be.upload(layout.focus_positions(), ids);
     f.focus_positions = ids;
     if (f.savings.split_attention) return;
     const index_t queries = ids.size(), keys = layout.vision() + queries;
-    mask = layout.proxy_layer_mask();
+    const std::vector<std::uint8_t> mask = layout.proxy_layer_mask();
     auto device_mask = frame.template matrix<std::uint8_t>(queries, keys);
     be.upload(View<const std::uint8_t>(mask.data(), queries, keys), device_mask);
-    be.sync();  // the host copy dies with the prefill
     f.mask = device_mask;
   }
 
@@ -339,6 +349,23 @@ class Decoder {
     const RowRange wanted{n - 1, 1};
     std::apply([&](const auto&... stack) { (stack.append(be, s, cfg_.layers, wanted), ...); }, stacks_);
     finish(be, s.x.row_range(n - 1, 1), logits);
+  }
+
+  template <class E>
+  void run_step(E& be, const StepState<B>& state, KvCache<B>& cache, Out<B> logits, const Sampling& sampling) const {
+    {
+      auto frame = be.frame();
+      Stream<B> s = make_stream(be, frame, 1, cache, 0);
+      s.positions = state.position();
+      s.row = state.row();
+      s.live = state.live();
+      be.rotary_table(s.positions, rotary(), s.rotary);
+      embedding_(be, state.token(), s.x);
+      std::apply([&](const auto&... stack) { (stack.append(be, s, cfg_.layers, RowRange{0, 1}), ...); }, stacks_);
+      finish(be, s.x, logits);
+    }
+    be.sample(logits, sampling, Ids<B>(state.step()), state.token());
+    be.advance(state.counters());
   }
 
   template <class E>

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <optional>
 #include <vector>
 
 #include "proxyv/model/decoder.hpp"
@@ -34,7 +35,7 @@ class Session {
         model_(model),
         cache_(be, model.cache_shape(capacity)),
         logits_(be.template alloc<Elem<B>>(model.config().vocab)),
-        next_(be.template alloc<std::int32_t>(1)) {}
+        state_(be) {}
 
   /// Forgets the conversation before and runs a whole prompt.
   template <class Hook = NoHook>
@@ -50,6 +51,7 @@ class Session {
     model_.embedding().check(ids);
     cache_.require(ids.size() + (pending_ != not_a_token ? 1 : 0));
     feed_pending();
+    state_stands_ = false;
     model_.append(be_, ids, cache_, logits());
     rewound_ = false;
   }
@@ -76,10 +78,13 @@ class Session {
     PROXYV_CHECK(cache_.length() > 0, ArgumentError, "Session: start() a prompt first");
     PROXYV_CHECK(!rewound_, ArgumentError, "Session: say() something after rewind()");
     sampling.check();
-    feed_pending();
-    be_.sample(logits(), sampling, step_++, next_.span());
+    if (!recorded_step(sampling)) {
+      feed_pending();
+      be_.sample(logits(), sampling, step_, state_.token());
+    }
+    ++step_;
     TokenId token = not_a_token;
-    be_.download(Ids<B>(next_.span()), Span<std::int32_t>(&token, 1));
+    be_.download(Ids<B>(state_.token()), Span<std::int32_t>(&token, 1));
     be_.sync();
     PROXYV_CHECK(token != not_a_token, Error, "generate: the logits are not finite");
     return pending_ = token;
@@ -98,12 +103,42 @@ class Session {
   void rewind(const Mark& mark) {
     const bool moves = mark.length != cache_.length();
     cache_.truncate(mark.length, mark.next_position);
+    state_stands_ = false;
     pending_ = not_a_token;
     rewound_ = rewound_ || moves;  // the logits are those of what was forgotten
   }
 
  private:
+  static constexpr bool records = GraphOps<E> && StepOps<E>;
+  struct Nothing {};
+  template <class Engine>
+  struct GraphOf {
+    using type = Nothing;
+  };
+  template <GraphOps Engine>
+  struct GraphOf<Engine> {
+    using type = typename Engine::graph;
+  };
+
+  /// Feeds the pending token and chooses the next with one launch, on engines that can record. The step is
+  /// recorded the first time, and again when the sampling changes.
+  bool recorded_step([[maybe_unused]] const Sampling& sampling) {
+    if constexpr (records) {
+      if (pending_ == not_a_token) return false;
+      cache_.require(1);
+      if (!graph_ || sampling != recorded_)
+        graph_.emplace(be_.record([this, sampling] { model_.step(be_, state_, cache_, logits(), sampling); }));
+      recorded_ = sampling;
+      if (!state_stands_) state_.set(be_, pending_, cache_.next_position(), cache_.length(), step_);
+      be_.replay(*graph_);
+      cache_.commit(1, cache_.next_position() + 1);
+      return state_stands_ = true;
+    }
+    return false;
+  }
+
   void restart() {
+    state_stands_ = false;
     cache_.clear();
     pending_ = not_a_token;
     rewound_ = false;
@@ -113,6 +148,7 @@ class Session {
   void feed_pending() {
     if (pending_ == not_a_token) return;
     const TokenId token = pending_;
+    state_stands_ = false;
     model_.append(be_, Span<const TokenId>(&token, 1), cache_, logits());
     pending_ = not_a_token;
   }
@@ -131,7 +167,10 @@ class Session {
   const Model& model_;
   KvCache<B> cache_;
   Buffer<Elem<B>, SpaceOf<B>> logits_;
-  Buffer<std::int32_t, SpaceOf<B>> next_;
+  StepState<B> state_;
+  std::optional<typename GraphOf<E>::type> graph_;
+  Sampling recorded_{};         ///< the sampling graph_ was recorded with
+  bool state_stands_ = false;   ///< state_ is where the conversation is
   TokenId pending_ = not_a_token;
   bool rewound_ = false;
   std::uint64_t step_ = 0;

@@ -138,14 +138,14 @@ struct ProxyStack {
         hook(LayerEvent<B>{layer, s.x.row_range(0, s.vision), p.rest_rows(), p.proxy_rows(), p.splat});
       };
       report(first_ - 1);
-      for (index_t layer = first_; const auto& run : layers_) {
+      for (std::size_t i = 0; i < layers_.size(); ++i) {
+        const index_t layer = first_ + static_cast<index_t>(i);
         if (layer + 1 == f.layers && f.only_wanted && f.wanted.begin >= s.vision) {
-          run.last_rows_only(be, layer, s, p, {f.wanted.begin - s.vision, f.wanted.count});
+          layers_[i].last_rows_only(be, layer, s, p, {f.wanted.begin - s.vision, f.wanted.count});
         } else {
-          run(be, layer, s, p);
+          layers_[i](be, layer, s, p, i + 1 < layers_.size() ? layers_[i + 1].input_norm() : Norm<B>{});
         }
         report(layer);
-        ++layer;
       }
       be.copy(p.rest_rows(), s.x.row_range(s.vision, s.rows() - s.vision));
     }
@@ -178,6 +178,7 @@ struct ProxyStack {
       p.grid = f.grid;
       p.savings = f.savings;
       p.mask = f.mask;
+      p.vision_normed = frame.matrix(s.vision, s.x.cols());
       if constexpr (Pool<B, C>::learned) p.splat = frame.matrix(s.vision, per_crop);
       be.rotary_table(p.positions, f.rotary, p.rotary);
       pool_(be, s.x.row_range(0, s.vision), p.proxy_rows(), p.splat, p.grid);

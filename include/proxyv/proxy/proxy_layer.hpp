@@ -20,29 +20,34 @@ class ProxyLayer {
  public:
   ProxyLayer(const DecoderBlock<B>& block, Update<B, Cfg> update) : plain_(block), update_(std::move(update)) {}
 
-  /// Runs layer `layer` of a prompt. s.x holds the vision rows, p.focus the others.
+  /// Runs layer `layer` of a prompt. s.x holds the vision rows, p.focus the others. next: the input norm of
+  /// the layer that follows, which the vision rows leave with; empty after the last.
   template <class E>
     requires SameTensorsAs<E, B>
-  void operator()(E& be, index_t layer, Stream<B>& s, ProxyStream<B>& p) const {
-    vision_keys_values(be, layer, s);
+  void operator()(E& be, index_t layer, Stream<B>& s, ProxyStream<B>& p, const Norm<B>& next = {}) const {
+    norm_vision(be, s, p);
     {
-      const index_t n = p.focus.rows(), rest = n - p.proxies, width = s.cache->width();
+      const index_t n = p.focus.rows(), rest = n - p.proxies, width = s.cache->width(), q_width = block().attention.heads().query_width();
       auto frame = be.frame();
       auto normed = frame.matrix(n, p.focus.cols());
-      auto keys = frame.matrix(n, width);
-      auto values = frame.matrix(n, width);
+      auto keys = frame.matrix(n, width), values = frame.matrix(n, width);
+      auto q = frame.matrix(n, q_width), seen = frame.matrix(n, q_width);
       block().input_norm(be, p.focus, normed);
-      block().attention.keys_values(be, normed, p.rotary, keys, values);
+      together(be, [&] {
+        project_heads<B>(be, p.vision_normed, vision_projection(layer, s));
+        project_heads<B>(be, normed, block().attention.for_all(p.rotary, q, keys, values));
+      });
       be.copy(keys.row_range(p.proxies, rest), s.cache->keys(layer, s.vision, rest));
       be.copy(values.row_range(p.proxies, rest), s.cache->values(layer, s.vision, rest));
       if (p.savings.split_attention) {
-        attend_split(be, layer, s, p, normed, keys, values);
+        attend_split(be, layer, s, p, q, keys, values, seen);
       } else {
-        attend_masked(be, layer, s, p, normed, keys, values);
+        attend_masked(be, layer, s, p, q, keys, values, seen);
       }
+      block().attention.add_output(be, seen, p.focus);
     }
-    block().feed_forward(be, p.focus);
-    update_(be, s.x.row_range(0, s.vision), p.proxy_rows(), p.splat, p.grid, p.savings.folded_update);
+    feed_forward_and_update(be, s, p, next);
+    p.vision_is_normed = !next.gain.empty();
   }
 
   /// The last layer when only some newline or text rows are wanted: keys and values of every row
@@ -51,7 +56,8 @@ class ProxyLayer {
   template <class E>
     requires SameTensorsAs<E, B>
   void last_rows_only(E& be, index_t layer, Stream<B>& s, ProxyStream<B>& p, RowRange wanted) const {
-    vision_keys_values(be, layer, s);
+    norm_vision(be, s, p);
+    project_heads<B>(be, p.vision_normed, vision_projection(layer, s));
     auto rest = p.rest_rows();
     auto rotary = p.rotary.row_range(p.proxies, rest.rows());
     {
@@ -68,6 +74,8 @@ class ProxyLayer {
     block().feed_forward(be, rest.row_range(wanted.begin, wanted.count));
   }
 
+  Norm<B> input_norm() const { return block().input_norm.norm(); }
+
   /// The layer for tokens that come after the prompt: a plain decoder layer.
   const DecoderLayer<B, Cfg>& plain() const { return plain_; }
 
@@ -79,44 +87,68 @@ class ProxyLayer {
  private:
   const DecoderBlock<B>& block() const { return plain_.block(); }
 
+  /// Fills p.vision_normed unless the layer before has.
   template <class E>
-  void vision_keys_values(E& be, index_t layer, Stream<B>& s) const {
-    auto frame = be.frame();
-    auto normed = frame.matrix(s.vision, s.x.cols());
-    block().input_norm(be, s.x.row_range(0, s.vision), normed);
-    block().attention.keys_values(be, normed, s.rotary.row_range(0, s.vision), s.cache->keys(layer, 0, s.vision),
-                                  s.cache->values(layer, 0, s.vision));
+  void norm_vision(E& be, const Stream<B>& s, ProxyStream<B>& p) const {
+    if (p.vision_is_normed) return;
+    block().input_norm(be, s.x.row_range(0, s.vision), p.vision_normed);
+    p.vision_is_normed = true;
+  }
+
+  HeadsProjection<B> vision_projection(index_t layer, const Stream<B>& s) const {
+    return block().attention.for_keys_values(s.rotary.row_range(0, s.vision), s.cache->keys(layer, 0, s.vision), s.cache->values(layer, 0, s.vision));
   }
 
   /// Two small attentions. keys, values: those of the focus rows.
   template <class E>
-  void attend_split(E& be, index_t layer, Stream<B>& s, ProxyStream<B>& p, In<B> normed, In<B> keys, In<B> values) const {
-    const index_t n = p.focus.rows(), rest = n - p.proxies;
+  void attend_split(E& be, index_t layer, const Stream<B>& s, const ProxyStream<B>& p, In<B> q, In<B> keys, In<B> values, Out<B> seen) const {
+    const index_t rest = p.focus.rows() - p.proxies;
     const Heads& heads = block().attention.heads();
-    auto frame = be.frame();
-    auto q = frame.matrix(n, heads.query_width());
-    auto seen = frame.matrix(n, heads.query_width());
-    block().attention.queries(be, normed, p.rotary, q);
-
     AttentionArgsOf<B> of_proxies(heads, p.positions.part(0, p.proxies));
     of_proxies.add({.keys = keys, .values = values, .visible = Visible::causal, .positions = p.positions});
     be.attention(q.row_range(0, p.proxies), seen.row_range(0, p.proxies), of_proxies);
 
     be.attention(q.row_range(p.proxies, rest), seen.row_range(p.proxies, rest),
                  causal_over_cache(*s.cache, layer, s.rows(), heads, p.positions.part(p.proxies, rest)));
-    block().attention.add_output(be, seen, p.focus);
   }
 
   /// One attention of all focus rows over all keys with an explicit mask, as the paper draws it.
   template <class E>
-  void attend_masked(E& be, index_t layer, Stream<B>& s, ProxyStream<B>& p, In<B> normed, In<B> keys, In<B> values) const {
+  void attend_masked(E& be, index_t layer, const Stream<B>& s, const ProxyStream<B>& p, In<B> q, In<B> keys, In<B> values, Out<B> seen) const {
     AttentionArgsOf<B> args(block().attention.heads(), p.positions);
     args.add({.keys = s.cache->keys(layer, 0, s.vision),
               .values = s.cache->values(layer, 0, s.vision),
               .visible = Visible::table,
               .table = p.mask.col_range(0, s.vision)});
     args.add({.keys = keys, .values = values, .visible = Visible::table, .table = p.mask.col_range(s.vision, keys.rows())});
-    block().attend(be, normed, p.rotary, args, p.focus);
+    be.attention(q, seen, args);
+  }
+
+  /// The focus rows' FFN, then the vision rows' update. Where the engine can, the update's product on the
+  /// full tokens, which needs nothing of the FFN, runs beside the FFN's first.
+  template <class E>
+  void feed_forward_and_update(E& be, Stream<B>& s, ProxyStream<B>& p, const Norm<B>& next) const {
+    const auto full = s.x.row_range(0, s.vision);
+    if constexpr (UpdateOps<E, B> && !Update<B, Cfg>::learned) {
+      if (p.savings.folded_update) {
+        auto frame = be.frame();
+        auto normed = frame.matrix(p.focus.rows(), p.focus.cols()), inner = frame.matrix(p.focus.rows(), block().ffn.inner_width());
+        auto mixed = frame.matrix(s.vision, update_.inner());
+        block().post_norm(be, p.focus, normed);
+        together(be, [&] {
+          block().ffn.expand(be, normed, inner);
+          update_.begin(be, full, mixed);
+        });
+        block().ffn.contract(be, inner, p.focus);
+        return update_.finish(be, full, p.proxy_rows(), p.grid, mixed, next, p.vision_normed);
+      }
+    }
+    block().feed_forward(be, p.focus);
+    if (next.gain.empty()) {
+      update_(be, full, p.proxy_rows(), p.splat, p.grid, p.savings.folded_update);
+    } else {
+      update_(be, full, p.proxy_rows(), p.splat, p.grid, p.savings.folded_update, next, p.vision_normed);
+    }
   }
 
   DecoderLayer<B, Cfg> plain_;

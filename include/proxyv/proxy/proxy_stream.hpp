@@ -14,6 +14,8 @@ struct ProxyStream {
   Ids<B> positions;        ///< [rows of focus]
   Table<B> rotary;         ///< [rows of focus, head_dim]
   Grid grid;               ///< the crops' raster
+  Out<B> vision_normed;    ///< [vision, hidden] input norm of the vision rows for the layer that comes
+  bool vision_is_normed = false;  ///< whether vision_normed is already filled
   Out<B> splat;            ///< [vision, proxies per crop] learned proxies only
   Savings savings;
   View<const std::uint8_t, SpaceOf<B>> mask;  ///< plain attention only, see TokenLayout::proxy_layer_mask

@@ -7,6 +7,7 @@
 // concatenation, and the proxies' part is added before the SiLU.
 #pragma once
 
+#include "proxyv/backend/fused.hpp"
 #include "proxyv/layers/linear.hpp"
 #include "proxyv/layers/norm.hpp"
 #include "proxyv/proxy/proxy_stream.hpp"
@@ -88,28 +89,71 @@ class GuidedUpdate {
   template <class E>
     requires GemmOps<E> && NormOps<E> && SameTensorsAs<E, B>
   void operator()(E& be, Out<B> full, In<B> proxies, In<B> splat, const Grid& grid, bool folded) const {
-    const index_t inner = w_.mix.rows();
+    add_mixed(be, full, proxies, splat, grid, folded);
+    norm_(be, full, full);
+  }
+
+  /// The same, and normed [as full] = next(full) for the layer that follows.
+  template <class E>
+    requires GemmOps<E> && NormOps<E> && SameTensorsAs<E, B>
+  void operator()(E& be, Out<B> full, In<B> proxies, In<B> splat, const Grid& grid, bool folded, const Norm<B>& next, Out<B> normed) const {
+    add_mixed(be, full, proxies, splat, grid, folded);
+    rms_norm_twice<B>(be, full, norm_.norm(), next, normed);
+  }
+
+  index_t inner() const { return w_.mix.rows(); }
+
+  /// The folded form in two halves, for engines that add the proxies' part after the product: the full
+  /// tokens' part needs no proxies, so it can run beside the proxies' own layer.
+  /// mixed [rows of full, inner()] holds it in between.
+  template <class E>
+    requires UpdateOps<E, B> && SameTensorsAs<E, B>
+  void begin(E& be, In<B> full, Out<B> mixed) const {
+    be.gemm(full, folded(folded_input_), mixed, {});
+  }
+  template <class E>
+    requires UpdateOps<E, B> && SameTensorsAs<E, B>
+  void finish(E& be, Out<B> full, In<B> proxies, const Grid& grid, Out<B> mixed, const Norm<B>& next, Out<B> normed) const {
+    {
+      auto frame = be.frame();
+      auto context = frame.matrix(proxies.rows(), inner());
+      be.gemm(proxies, folded(folded_context_), context, {});
+      be.silu_add_upsampled(context, mixed, grid);
+    }
+    be.gemm(mixed, w_.out, full, {.beta = 1.f});
+    if (next.gain.empty()) {
+      norm_(be, full, full);
+    } else {
+      rms_norm_twice<B>(be, full, norm_.norm(), next, normed);
+    }
+  }
+
+ private:
+  /// full += out silu(...), before the norm.
+  template <class E>
+  void add_mixed(E& be, Out<B> full, In<B> proxies, In<B> splat, const Grid& grid, bool folded) const {
     auto frame = be.frame();
-    auto mixed = frame.matrix(full.rows(), inner);
+    auto mixed = frame.matrix(full.rows(), inner());
     if (folded) {
       mix_folded(be, full, proxies, splat, grid, mixed);
     } else {
       mix_plain(be, full, proxies, splat, grid, mixed);
     }
     be.gemm(mixed, w_.out, full, {.beta = 1.f});
-    norm_(be, full, full);
   }
 
- private:
+  WeightOf<B> folded(const Buffer<Elem<B>, SpaceOf<B>>& weight) const {
+    PROXYV_CHECK(weight.size() > 0, ArgumentError, "VisionUpdate: the folded form was asked for before fold()");
+    return WeightOf<B>(weight.matrix(w_.mix.rows(), w_.input.cols()));
+  }
+
   template <class E>
   void mix_folded(E& be, In<B> full, In<B> proxies, In<B> splat, const Grid& grid, Out<B> mixed) const {
-    const index_t inner = w_.mix.rows(), hidden = w_.input.cols();
-    PROXYV_CHECK(folded_input_.size() > 0, ArgumentError, "VisionUpdate: the folded form was asked for before fold()");
     auto frame = be.frame();
-    auto context = frame.matrix(proxies.rows(), inner);
-    be.gemm(proxies, WeightOf<B>(folded_context_.matrix(inner, hidden)), context, {});
+    auto context = frame.matrix(proxies.rows(), inner());
+    be.gemm(proxies, folded(folded_context_), context, {});
     Spread::spread(be, In<B>(context), mixed, splat, grid);
-    be.gemm(full, WeightOf<B>(folded_input_.matrix(inner, hidden)), mixed, {.act = Act::silu, .beta = 1.f});
+    be.gemm(full, folded(folded_input_), mixed, {.act = Act::silu, .beta = 1.f});
   }
 
   /// As the formula reads, in the reference's order.

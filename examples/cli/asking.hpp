@@ -65,7 +65,7 @@ class Asker {
   Asker(const std::string& folder, const Options& options)
       : options_(options),
         loader_({.threads = options.threads}),
-        model_(loader_, folder, {.form = options.form, .weights = options.weights}),
+        model_(loader_, folder, {.form = options.form, .load = {.weights = options.weights}}),
         tokenizer_(pv::text::CharTokenizer::from_file(model_.files().folder() + "/tokenizer.json")),
         stop_(model_.checkpoint().eos_token_ids) {
     PROXYV_CHECK(tokenizer_.size() == model_.config().vocab, pv::LoadError, folder, "/tokenizer.json: ", tokenizer_.size(),

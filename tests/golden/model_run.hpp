@@ -41,7 +41,7 @@ class ModelRun {
  private:
   Model load(const Settings& settings) const {
     B maker({.threads = settings.threads});
-    return load_decoder<Model>(maker, case_.config, file_.source(), file_.owner(), true, settings.weights);
+    return load_decoder<Model>(maker, case_.config, file_.source(), file_.owner(), true, {.weights = settings.weights});
   }
 
   std::size_t workspace() const {

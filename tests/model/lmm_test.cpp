@@ -67,7 +67,7 @@ TEST_CASE("a ProxyV checkpoint runs plain on request, a plain one never as Proxy
 
 TEST_CASE("weights converted at loading give what weights in place give") {
   B be({});
-  const Lmm<B> stored(be, receipts("proxyv")), widened(be, receipts("proxyv"), {.form = RunForm::as_trained, .weights = DType::f32});
+  const Lmm<B> stored(be, receipts("proxyv")), widened(be, receipts("proxyv"), {.form = RunForm::as_trained, .load = {.weights = DType::f32}});
   const auto a = logits_of(stored), b = logits_of(widened);
   REQUIRE(a.size() == b.size());
   for (std::size_t i = 0; i < a.size(); ++i) CHECK(std::abs(a[i] - b[i]) < 1e-3f);  // bf16 to f32 is exact; sums may be ordered otherwise

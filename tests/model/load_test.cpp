@@ -57,8 +57,7 @@ template <class T>
 std::shared_ptr<Tensors> tensors(const RuntimeConfig& c) {
   auto out = std::make_shared<Tensors>();
   std::vector<std::shared_ptr<const void>> kept;
-  DecoderWeights<R> w;
-  for_each_tensor<R>(c, w, true, detail::RandomVisitor<R>(5, DType::f32, kept));
+  DecoderWeights<R> w = random_weights(c, kept, {.seed = 5});
   for_each_tensor<R>(c, w, true, Writer<T>{*out});
   return out;
 }
@@ -98,9 +97,9 @@ TEST_CASE("load: matrices are used in place, the decoder keeps the files") {
 TEST_CASE("load: converted on request") {
   R be(options());
   const auto files = tensors<float>(config(2));
-  const auto half = load_decoder<Spatial>(be, config(2), *files, files, true, DType::bf16);
+  const auto half = load_decoder<Spatial>(be, config(2), *files, files, true, {.weights = DType::bf16});
   CHECK(half.embedding().table().type() == DType::bf16);
-  const auto same_type = load_decoder<Spatial>(be, config(2), *files, files, true, DType::f32);
+  const auto same_type = load_decoder<Spatial>(be, config(2), *files, files, true, {.weights = DType::f32});
   CHECK(same_type.embedding().table().data() == files->all.at("model.embed_tokens.weight").bytes.data());
   const auto made = random_decoder<Spatial>(be, config(2), 5, DType::bf16);
   CHECK(same(answer(half, be), answer(made, be)));

@@ -152,8 +152,7 @@ TEST_CASE("misuse: a decoder that was moved from") {
 TEST_CASE("misuse: weights that are not the configuration's") {
   R be(options());
   std::vector<std::shared_ptr<const void>> kept;
-  DecoderWeights<R> good;
-  for_each_tensor<R>(config(2), good, true, detail::RandomVisitor<R>(1, DType::f32, kept));
+  const DecoderWeights<R> good = random_weights(config(2), kept, {.seed = 1});
   const auto refused = [&](auto&& change) {
     DecoderWeights<R> w = good;
     change(w);

@@ -11,9 +11,8 @@ struct Made {
   std::vector<std::shared_ptr<const void>> kept;
   DecoderWeights<R> w;
 
-  explicit Made(std::uint64_t seed, DType type = DType::f32, RuntimeConfig c = config()) {
-    for_each_tensor<R>(c, w, true, detail::RandomVisitor<R>(seed, type, kept));
-  }
+  explicit Made(std::uint64_t seed, DType type = DType::f32, RuntimeConfig c = config())
+      : w(random_weights(c, kept, {.seed = seed, .type = type})) {}
 };
 
 std::vector<float> floats(const Weight<>& w) {

@@ -175,8 +175,7 @@ TEST_CASE("session: logits that are not finite are an error, never a token") {
   R own(options());
   RuntimeConfig c = config(4);
   std::vector<std::shared_ptr<const void>> kept;
-  DecoderWeights<R> w;
-  for_each_tensor<R>(c, w, true, detail::RandomVisitor<R>(1, DType::f32, kept));
+  DecoderWeights<R> w = random_weights(c, kept, {.seed = 1});
   const std::vector<float> gain(16, std::numeric_limits<float>::quiet_NaN());
   w.norm = small::span_of(gain);
   const Plain poisoned(own, c, w);

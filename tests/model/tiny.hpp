@@ -38,6 +38,14 @@ struct Workspace {
   Span<std::byte> memory;
 };
 
+/// Random weights, whose memory `kept` owns.
+inline DecoderWeights<R> random_weights(const RuntimeConfig& c, std::vector<std::shared_ptr<const void>>& kept, const RandomOptions& random) {
+  R be(options(0));
+  DecoderWeights<R> w;
+  for_each_tensor<R>(c, w, true, detail::RandomVisitor<R, R>(be, random, kept));
+  return w;
+}
+
 /// A prompt with everything it points to. Features of image i depend on i alone.
 struct Question {
   std::vector<TokenId> ids;

@@ -86,8 +86,7 @@ TEST_CASE("weights: tied embeddings are one tensor") {
   RuntimeConfig c = config();
   c.tied_embeddings = true;
   std::vector<std::shared_ptr<const void>> kept;
-  DecoderWeights<R> w;
-  for_each_tensor<R>(c, w, true, detail::RandomVisitor<R>(1, DType::f32, kept));
+  const DecoderWeights<R> w = random_weights(c, kept, {.seed = 1});
   CHECK(w.lm_head.data() == w.embed.data());
   CHECK(w.lm_head.rows() == 32);
 }

@@ -57,7 +57,7 @@ concept UpdateOps = requires(E& be, In<B> context, Out<B> mixed, Grid grid) {
   be.silu_add_upsampled(context, mixed, grid);
 };
 
-/// Products between begin_group and end_group do not depend on each other and may share a launch.
+/// What is called between begin_group and end_group does not depend on anything else called there, and may share a launch.
 template <class E>
 concept GroupOps = requires(E& be) {
   be.begin_group();
@@ -101,7 +101,7 @@ class Group {
 
 }  // namespace detail
 
-/// Runs work(), whose products do not depend on each other.
+/// Runs work(), whose ops do not depend on each other.
 template <class E, class Work>
 void together(E& be, Work&& work) {
   if constexpr (GroupOps<E>) {
@@ -113,6 +113,28 @@ void together(E& be, Work&& work) {
   }
 }
 
+/// project_heads by the contract's ops. For engines that have the fused op but not for every shape.
+template <class B, class E>
+  requires GemmOps<E> && RotaryOps<E>
+void project_heads_apart(E& be, In<B> x, const HeadsProjection<B>& p) {
+  const auto make = [&](const WeightOf<B>& w, const Vec<B>& bias, Out<B> y, bool turns) {
+    be.gemm(x, w, y, {.bias = bias});
+    if (turns) be.rotate(y, p.rotary);
+  };
+  if (p.q.present()) make(p.q, p.q_bias, p.queries, true);
+  if (p.row.empty()) {
+    if (p.k.present()) make(p.k, p.k_bias, p.keys, true);
+    if (p.v.present()) make(p.v, p.v_bias, p.values, false);
+  } else if constexpr (StepOps<E>) {
+    auto frame = be.frame();
+    auto one = frame.matrix(1, p.keys.cols());
+    make(p.k, p.k_bias, one, true);
+    be.scatter(one, p.row, p.keys);
+    make(p.v, p.v_bias, one, false);
+    be.scatter(one, p.row, p.values);
+  }
+}
+
 /// See HeadsProjection. x [rows, hidden] in.
 template <class B, class E>
   requires GemmOps<E> && RotaryOps<E> && SameTensorsAs<E, B>
@@ -120,22 +142,7 @@ void project_heads(E& be, In<B> x, const HeadsProjection<B>& p) {
   if constexpr (HeadsOps<E, B>) {
     be.project_heads(x, p);
   } else {
-    const auto make = [&](const WeightOf<B>& w, const Vec<B>& bias, Out<B> y, bool turns) {
-      be.gemm(x, w, y, {.bias = bias});
-      if (turns) be.rotate(y, p.rotary);
-    };
-    if (p.q.present()) make(p.q, p.q_bias, p.queries, true);
-    if (p.row.empty()) {
-      if (p.k.present()) make(p.k, p.k_bias, p.keys, true);
-      if (p.v.present()) make(p.v, p.v_bias, p.values, false);
-    } else if constexpr (StepOps<E>) {
-      auto frame = be.frame();
-      auto one = frame.matrix(1, p.keys.cols());
-      make(p.k, p.k_bias, one, true);
-      be.scatter(one, p.row, p.keys);
-      make(p.v, p.v_bias, one, false);
-      be.scatter(one, p.row, p.values);
-    }
+    project_heads_apart<B>(be, x, p);
   }
 }
 

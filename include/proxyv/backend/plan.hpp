@@ -5,6 +5,8 @@
 // code. Attention is counted dense (masked pairs included), as the paper counts it.
 #pragma once
 
+#include <algorithm>
+
 #include "proxyv/backend/checks.hpp"
 #include "proxyv/backend/concepts.hpp"
 #include "proxyv/backend/fused.hpp"
@@ -70,6 +72,10 @@ class PlanBackend {
   }
   void swiglu(In<B> x, WeightOf<B> gate, WeightOf<B> up, Out<B> y) {
     check::swiglu(x, gate, up, y);
+    if constexpr (requires { B::swiglu_scratch_rows; }) {
+      auto scratch = frame();
+      scratch.template matrix<element>(std::min(y.rows(), B::swiglu_scratch_rows), y.cols());
+    }
     linear(x.rows(), x.cols(), 2 * gate.rows());
     moved(x.size() + y.size());
     cost_.bytes += static_cast<double>(gate.bytes() + up.bytes());

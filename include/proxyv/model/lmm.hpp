@@ -103,7 +103,7 @@ class Lmm {
 
   struct Options {
     RunForm form = RunForm::as_trained;
-    std::optional<DType> weights{};  ///< convert weight matrices to this type; by default as stored
+    LoadOptions load{};
   };
 
   /// Loads a checkpoint folder: config.json and safetensors, used in place. The engine needs no
@@ -116,7 +116,7 @@ class Lmm {
     if (!checkpoint_.has_pictures()) return;
     processor_ = image_processor(checkpoint_);
     store_ = std::make_shared<WeightStore<B>>(files_);
-    LoadVisitor<B, io::Checkpoint> visitor(*files_, *store_, options.weights);
+    LoadVisitor<B, io::Checkpoint> visitor(be, *files_, *store_, options.load);
     ClipWeights<B> clip;
     for_each_tensor<B>(clip_config(checkpoint_), clip, visitor);
     encoder_.emplace(be, clip_config(checkpoint_), clip);
@@ -172,7 +172,7 @@ class Lmm {
  private:
   AnyDecoder make_decoder(B& be, const Options& options) const {
     const auto load = [&]<class Model>(std::type_identity<Model>) -> AnyDecoder {
-      return load_decoder<Model>(be, config_, *files_, files_, checkpoint_.has_pictures(), options.weights);
+      return load_decoder<Model>(be, config_, *files_, files_, checkpoint_.has_pictures(), options.load);
     };
     if (config_.proxy_start == config_.layers) return load(std::type_identity<PlainDecoder<B>>{});
     if (config_.learned_proxies) return load(std::type_identity<LearnedProxyDecoder<B>>{});

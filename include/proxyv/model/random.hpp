@@ -10,55 +10,78 @@
 
 namespace proxyv::inline v0 {
 
+/// An engine that draws random numbers into its own memory: the same ones as host code.
+template <class B>
+concept RandomOps = requires(B& be, Elem<B>* dst, index_t n, std::uint64_t key, float width, float centre) {
+  be.fill_uniform(dst, n, key, width, centre);
+};
+
+/// How random weights are drawn.
+struct RandomOptions {
+  std::uint64_t seed = 0;
+  DType type = DType::f32;   ///< of the matrices
+  float deviation = 0.f;     ///< of the matrices' numbers; 0: 1 / sqrt(inputs), which keeps states near 1
+};
+
 namespace detail {
 
-/// Fills every slot with numbers that depend on the seed and the tensor's name alone.
-template <class B>
+/// Fills every slot with uniform numbers that depend on the seed and the tensor's name alone.
+template <class B, class E>
 class RandomVisitor {
+  static constexpr bool in_host_memory = std::is_same_v<SpaceOf<B>, HostSpace>;
+  static_assert(in_host_memory || RandomOps<E>, "proxyv: random_decoder: the engine's memory is not the host's, and it has no fill_uniform");
+
  public:
-  RandomVisitor(std::uint64_t seed, DType type, std::vector<std::shared_ptr<const void>>& kept) : seed_(seed), type_(type), kept_(kept) {}
+  RandomVisitor(E& be, const RandomOptions& options, std::vector<std::shared_ptr<const void>>& kept) : be_(be), options_(options), kept_(kept) {}
 
   void matrix(const std::string& name, WeightOf<B>& w, index_t rows, index_t cols) {
-    with_dtype(type_, [&]<class T>(T) {
-      w = {fill<T>(name, rows * cols, 1.f / std::sqrt(static_cast<float>(cols)), 0.f), type_, rows, cols};
-    });
+    const float deviation = options_.deviation > 0.f ? options_.deviation : 1.f / std::sqrt(static_cast<float>(cols));
+    with_dtype(options_.type, [&]<class T>(T) { w = {fill<T>(name, rows * cols, deviation, 0.f), options_.type, rows, cols}; });
   }
-  void dense(const std::string& name, In<B>& x, index_t rows, index_t cols) { x = {fill<float>(name, rows * cols, 1.f, 0.f), rows, cols}; }
+  void dense(const std::string& name, In<B>& x, index_t rows, index_t cols) { x = {fill<Elem<B>>(name, rows * cols, 1.f, 0.f), rows, cols}; }
   void vector(const std::string& name, Vec<B>& x, index_t n) {
     const bool gain = name.find("norm") != std::string::npos;
-    x = {fill<float>(name, n, 0.2f, gain ? 1.f : 0.f), n};
+    x = {fill<Elem<B>>(name, n, 0.2f, gain ? 1.f : 0.f), n};
   }
 
  private:
-  /// Uniform numbers with this standard deviation around `centre`.
+  /// Numbers with this standard deviation around `centre`.
   template <class T>
   const T* fill(const std::string& name, index_t n, float deviation, float centre) {
-    std::uint64_t key = seed_;
+    std::uint64_t key = options_.seed;
     for (const char c : name) key = key * 0x100000001b3u + static_cast<unsigned char>(c);
-    auto buffer = std::make_shared<Buffer<T>>(host_buffer<T>(n));
     const float width = deviation * 3.4641016f;
-    for (index_t i = 0; i < n; ++i)
-      buffer->data()[i] = from_float<T>(centre + width * static_cast<float>(uniform(key, static_cast<std::uint64_t>(i)) - 0.5));
+    auto buffer = std::make_shared<Buffer<T, SpaceOf<B>>>(be_.template alloc<T>(n));
+    if constexpr (in_host_memory) {
+      for (index_t i = 0; i < n; ++i)
+        buffer->data()[i] = from_float<T>(centre + width * static_cast<float>(uniform(key, static_cast<std::uint64_t>(i)) - 0.5));
+    } else {
+      be_.fill_uniform(buffer->data(), n, key, width, centre);
+    }
     kept_.push_back(buffer);
     return buffer->data();
   }
 
-  std::uint64_t seed_;
-  DType type_;
+  E& be_;
+  const RandomOptions& options_;
   std::vector<std::shared_ptr<const void>>& kept_;
 };
 
 }  // namespace detail
 
-/// A decoder with random weights. For engines in host memory.
+/// A decoder with random weights. The same options give the same weights on every engine.
 template <class Model, class E>
-Model random_decoder(E& be, const typename Model::config_type& cfg, std::uint64_t seed = 0, DType type = DType::f32) {
+Model random_decoder(E& be, const typename Model::config_type& cfg, const RandomOptions& options) {
   using B = typename Model::backend;
   auto kept = std::make_shared<std::vector<std::shared_ptr<const void>>>();
   DecoderWeights<B> weights;
   check_config(cfg);
-  for_each_tensor<B>(cfg, weights, true, detail::RandomVisitor<B>(seed, type, *kept));
+  for_each_tensor<B>(cfg, weights, true, detail::RandomVisitor<B, E>(be, options, *kept));
   return Model(be, cfg, weights, std::move(kept));
+}
+template <class Model, class E>
+Model random_decoder(E& be, const typename Model::config_type& cfg, std::uint64_t seed = 0, DType type = DType::f32) {
+  return random_decoder<Model>(be, cfg, RandomOptions{.seed = seed, .type = type});
 }
 
 }  // namespace proxyv::inline v0

@@ -106,10 +106,11 @@ class ProxyLayer {
     const Heads& heads = block().attention.heads();
     AttentionArgsOf<B> of_proxies(heads, p.positions.part(0, p.proxies));
     of_proxies.add({.keys = keys, .values = values, .visible = Visible::causal, .positions = p.positions});
-    be.attention(q.row_range(0, p.proxies), seen.row_range(0, p.proxies), of_proxies);
-
-    be.attention(q.row_range(p.proxies, rest), seen.row_range(p.proxies, rest),
-                 causal_over_cache(*s.cache, layer, s.rows(), heads, p.positions.part(p.proxies, rest)));
+    together(be, [&] {
+      be.attention(q.row_range(p.proxies, rest), seen.row_range(p.proxies, rest),
+                   causal_over_cache(*s.cache, layer, s.rows(), heads, p.positions.part(p.proxies, rest)));
+      be.attention(q.row_range(0, p.proxies), seen.row_range(0, p.proxies), of_proxies);
+    });
   }
 
   /// One attention of all focus rows over all keys with an explicit mask, as the paper draws it.

@@ -1,4 +1,4 @@
-// expect: proxyv: LoadVisitor: this loader is for engines in host memory
+// expect: proxyv: LoadVisitor: the engine's memory is not the host's, and it has no upload_weight
 #include "proxyv/backend/reference.hpp"
 #include "proxyv/model/load.hpp"
 

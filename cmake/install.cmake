@@ -12,13 +12,15 @@ foreach(part IN LISTS PROXYV_PARTS)
   install(EXPORT proxyv_${part}_targets NAMESPACE proxyv:: DESTINATION ${proxyv_package_dir})
 endforeach()
 
+set(PROXYV_INSTALL_INCLUDE ${CMAKE_INSTALL_INCLUDEDIR})
 configure_package_config_file(cmake/proxyvConfig.cmake.in ${PROJECT_BINARY_DIR}/package/proxyvConfig.cmake
-  INSTALL_DESTINATION ${proxyv_package_dir})
+  INSTALL_DESTINATION ${proxyv_package_dir} PATH_VARS PROXYV_INSTALL_INCLUDE)
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/package/proxyvConfigVersion.cmake
   COMPATIBILITY SameMinorVersion ARCH_INDEPENDENT)
 install(FILES
   ${PROJECT_BINARY_DIR}/package/proxyvConfig.cmake
   ${PROJECT_BINARY_DIR}/package/proxyvConfigVersion.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/cuda.cmake
   DESTINATION ${proxyv_package_dir})
 
 # proxyv.pc, proxyv-eigen.pc, ...: paths relative to the file, so that the installed tree can be moved.

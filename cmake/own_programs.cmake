@@ -20,8 +20,21 @@ target_compile_options(proxyv_strict INTERFACE ${PROXYV_STRICT_FLAGS} ${PROXYV_C
 add_library(proxyv_own INTERFACE)
 target_link_libraries(proxyv_own INTERFACE proxyv::proxyv proxyv_strict)
 foreach(part IN LISTS PROXYV_PARTS)
-  target_link_libraries(proxyv_own INTERFACE proxyv::${part})
+  if(NOT part STREQUAL "cuda")  # only for programs that are told so: proxyv_own_kernels
+    target_link_libraries(proxyv_own INTERFACE proxyv::${part})
+  endif()
 endforeach()
+
+# proxyv_own_kernels(target): the kernels for a program of ours that runs on the GPU.
+if(PROXYV_HAVE_NVCC)
+  # nvcc asks the host compiler for no more than it must: our warnings are for g++ and clang++.
+  set(CMAKE_CUDA_COMPILER ${CUDAToolkit_NVCC_EXECUTABLE})
+  set(CMAKE_CUDA_ARCHITECTURES OFF)
+  enable_language(CUDA)
+endif()
+function(proxyv_own_kernels target)
+  proxyv_add_kernels(${target} ARCHITECTURES ${PROXYV_CUDA_ARCHITECTURES})
+endfunction()
 
 if(PROXYV_NATIVE)
   check_cxx_compiler_flag(-march=native PROXYV_HAS_MARCH_NATIVE)

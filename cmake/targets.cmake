@@ -3,11 +3,14 @@
 #   proxyv::eigen    + Eigen, and OpenMP when there is one: the CPU engine
 #   proxyv::io       + nlohmann_json: checkpoints
 #   proxyv::images   + libpng and libjpeg: picture files
+#   proxyv::cuda     + the CUDA runtime and cuBLASLt: the GPU engine; its kernels come with proxyv_add_kernels (cuda.cmake)
 # None carries an optimisation or warning flag. A target whose library is missing does not exist.
 
 file(GLOB_RECURSE PROXYV_HEADERS CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
   ${PROJECT_SOURCE_DIR}/include/proxyv/*.hpp)
-set(proxyv_header_files ${PROXYV_HEADERS})
+file(GLOB_RECURSE proxyv_kernel_files CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
+  ${PROJECT_SOURCE_DIR}/include/proxyv/cuda/*.cu ${PROJECT_SOURCE_DIR}/include/proxyv/cuda/*.cuh)
+set(proxyv_header_files ${PROXYV_HEADERS} ${proxyv_kernel_files})
 list(TRANSFORM proxyv_header_files PREPEND ${PROJECT_SOURCE_DIR}/include/)
 
 add_library(proxyv INTERFACE)
@@ -44,4 +47,8 @@ endif()
 if(PROXYV_HAVE_IMAGES)
   proxyv_part(images PNG::PNG JPEG::JPEG)
   list(APPEND PROXYV_PARTS images)
+endif()
+if(PROXYV_HAVE_CUDA)
+  proxyv_part(cuda CUDA::cudart CUDA::cublasLt)
+  list(APPEND PROXYV_PARTS cuda)
 endif()

@@ -5,6 +5,7 @@
 #     --sanitize   only the sanitized unit tests
 #     --fast       without the sanitized ones
 #   bash tests/run.sh --fast -R core/       only tests whose names match
+# Where nvcc is, every CUDA source is compiled and linked; the GPU tests run where there is a device too.
 # Builds into build/ and build/asan/. The last line is: N passed, N failed[, N skipped]
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,7 +24,7 @@ done
 bash cmake/install_dependencies.sh test
 source cmake/build_steps.sh
 
-passed=0 failed=0 skipped=0
+passed=0 failed=0 skipped=0 gpu=
 
 # run_tests FOLDER CTEST-OPTION...: runs CTest there and adds its counts.
 run_tests() {
@@ -45,11 +46,16 @@ run_tests() {
 
 if [ $plain = 1 ]; then
   echo "== configuring build/"
-  configure build -DPROXYV_BUILD_TESTS=ON -DPROXYV_BUILD_EXAMPLES=ON
+  configure build -DPROXYV_BUILD_TESTS=ON -DPROXYV_BUILD_EXAMPLES=ON -DPROXYV_CUDA=ON
   echo "== building everything into build/"
   build build all
   echo "== running the tests"
   run_tests build "$@"
+  if ! grep -q '^CMAKE_CUDA_COMPILER:' build/CMakeCache.txt; then
+    gpu="GPU tests: not compiled, there is no CUDA toolkit here"
+  elif [ ! -e /dev/nvidiactl ]; then
+    gpu="GPU tests: every CUDA source compiled and linked; skipped, there is no CUDA device here"
+  fi
 fi
 if [ $sanitized = 1 ]; then
   echo "== configuring build/asan/"
@@ -60,6 +66,7 @@ if [ $sanitized = 1 ]; then
   run_tests build/asan "$@"
 fi
 
+if [ -n "$gpu" ]; then echo "$gpu"; fi
 line="$passed passed, $failed failed"
 if [ $skipped -gt 0 ]; then line="$line, $skipped skipped"; fi
 echo "$line"

@@ -121,7 +121,7 @@ TEST_CASE("testing: every op is run, and refusals are among the cases") {
   }
   CHECK(ops == std::set<std::string>{"copy", "frame", "gemm", "product", "rms_norm", "layer_norm",
                                      "rotary_table", "rotate", "attention", "swiglu", "bilinear_pool",
-                                     "upsample", "softmax_rows", "embed", "gather", "sample"});
+                                     "upsample", "softmax_rows", "embed", "gather", "sample", "scatter"});
   CHECK(refusals >= 5);
 }
 

@@ -1,4 +1,4 @@
-# Which part of the package (eigen, io, images) a header needs beyond the standard library.
+# Which part of the package (eigen, io, images, cuda) a header needs beyond the standard library.
 
 function(proxyv_header_part out header)
   if(header MATCHES "^proxyv/(eigen/|eigen\\.hpp)")
@@ -7,6 +7,8 @@ function(proxyv_header_part out header)
     set(${out} io PARENT_SCOPE)
   elseif(header MATCHES "^proxyv/(vision/(image|png|jpeg)_file\\.hpp|images\\.hpp)")
     set(${out} images PARENT_SCOPE)
+  elseif(header MATCHES "^proxyv/(cuda/[a-z_]*\\.hpp|cuda\\.hpp)")
+    set(${out} cuda PARENT_SCOPE)
   else()
     set(${out} "" PARENT_SCOPE)
   endif()

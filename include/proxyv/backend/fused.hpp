@@ -10,25 +10,29 @@
 
 namespace proxyv::inline v0 {
 
-/// A root-mean-square norm: gain [cols] and epsilon.
-template <class B>
-struct Norm {
-  Vec<B> gain;
+/// A root-mean-square norm of tensors of T: gain [cols] and epsilon.
+template <class T, class Space>
+struct NormOf {
+  Span<const T, Space> gain;
   float eps = 0.f;
 };
+template <class B>
+using Norm = NormOf<Elem<B>, SpaceOf<B>>;
 
 /// Queries, keys and values of the same rows; queries and keys rotated.
 /// A weight that is not present makes nothing. Outputs stand apart from x and from each other.
-template <class B>
-struct HeadsProjection {
-  WeightOf<B> q{}, k{}, v{};               ///< [width, hidden]
-  Vec<B> q_bias{}, k_bias{}, v_bias{};     ///< [width] or empty
-  View<const float, SpaceOf<B>> rotary{};  ///< [rows of x, head_dim]
-  Out<B> queries{}, keys{}, values{};      ///< [rows of x, width]
+template <class T, class Space>
+struct HeadsProjectionOf {
+  Weight<Space> q{}, k{}, v{};                        ///< [width, hidden]
+  Span<const T, Space> q_bias{}, k_bias{}, v_bias{};  ///< [width] or empty
+  View<const float, Space> rotary{};                  ///< [rows of x, head_dim]
+  View<T, Space> queries{}, keys{}, values{};         ///< [rows of x, width]
   /// When given, [1]: keys and values are whole planes, and row row[0] of them is written. x then has one
   /// row. The number lies in the engine's memory, so that one recorded step serves every length.
-  Ids<B> row{};
+  Span<const std::int32_t, Space> row{};
 };
+template <class B>
+using HeadsProjection = HeadsProjectionOf<Elem<B>, SpaceOf<B>>;
 
 /// queries = rotate(x q^T), keys = rotate(x k^T), values = x v^T in one op.
 template <class E, class B = E>
@@ -57,9 +61,10 @@ concept UpdateOps = requires(E& be, In<B> context, Out<B> mixed, Grid grid) {
   be.silu_add_upsampled(context, mixed, grid);
 };
 
-/// What is called between begin_group and end_group does not depend on anything else called there, and may share a launch.
+/// What is called between begin_group and end_group does not depend on anything else called there, and may share a
+/// launch. project_heads is one of those calls, so only an engine's own counts: composed of ops it would depend on itself.
 template <class E>
-concept GroupOps = requires(E& be) {
+concept GroupOps = HeadsOps<E> && requires(E& be) {
   be.begin_group();
   be.end_group();
   be.cancel_group();

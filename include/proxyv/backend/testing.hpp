@@ -21,6 +21,7 @@
 #include <vector>
 
 #include "proxyv/backend/testing_data.hpp"
+#include "proxyv/backend/testing_fused.hpp"
 
 namespace proxyv::inline v0 {
 namespace testing {
@@ -105,6 +106,11 @@ class Suite {
     else absent({"embed", "gather"});
     if constexpr (SampleOps<B>) repeat([&] { sampling(); });
     else absent({"sample"});
+    const auto judged = [this](const char* op, std::string text, Tensor<B>& y, double in_float) { judge(op, std::move(text), y, in_float); };
+    FusedSuite<B, decltype(judged)> fused(be_, random_, judged);
+    repeat([&] {
+      if (round_ % 3 == 0) fused.round();
+    });
     return std::move(report_);
   }
 

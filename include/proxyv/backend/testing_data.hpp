@@ -37,8 +37,14 @@ class Random {
   index_t size() { return pick<index_t>({0, 1, 2, 3, 5, 7, 8, 13, 16, 17, 31, 33, 47, 63, 64, 65, 97, 130}); }
   index_t some() { return std::max<index_t>(1, size()); }
 
+  /// Whether tensors made from here on are aligned, with gaps that keep them so.
+  void align(bool yes) { aligned_ = yes; }
+  index_t gap() { return aligned_ ? 32 * below(2) : below(4); }
+  index_t skip() { return aligned_ ? 0 : below(4); }
+
  private:
   std::uint64_t seed_, step_ = 0;
+  bool aligned_ = false;
 };
 
 /// Allowed error: the op's own in float, more when the elements themselves are coarser.
@@ -52,12 +58,12 @@ double bound_for(double in_float) {
 /// gaps and nothing is aligned. The gaps must stay as they are.
 template <class B>
 struct Tensor {
-  Tensor(B& engine, Random& random, index_t rows_, index_t cols_, float scale = 1.f)
+  Tensor(B& engine, Random& random, index_t rows_, index_t cols_, float scale = 1.f, bool dense = false)
       : be(&engine),
         rows(rows_),
         cols(cols_),
-        stride(cols_ + random.below(4)),
-        skip(random.below(4)),
+        stride(cols_ + (dense ? 0 : random.gap())),
+        skip(dense ? 0 : random.skip()),
         host(static_cast<std::size_t>(skip + rows_ * stride + 1)),
         memory(engine.template alloc<Elem<B>>(static_cast<index_t>(host.size()))) {
     for (float& v : host) v = to_float(from_float<Elem<B>>(scale * random.value()));

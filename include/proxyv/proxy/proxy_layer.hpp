@@ -57,15 +57,17 @@ class ProxyLayer {
     requires SameTensorsAs<E, B>
   void last_rows_only(E& be, index_t layer, Stream<B>& s, ProxyStream<B>& p, RowRange wanted) const {
     norm_vision(be, s, p);
-    project_heads<B>(be, p.vision_normed, vision_projection(layer, s));
     auto rest = p.rest_rows();
     auto rotary = p.rotary.row_range(p.proxies, rest.rows());
     {
       auto frame = be.frame();
       auto normed = frame.matrix(rest.rows(), rest.cols());
       block().input_norm(be, rest, normed);
-      block().attention.keys_values(be, normed, rotary, s.cache->keys(layer, s.vision, rest.rows()),
-                                    s.cache->values(layer, s.vision, rest.rows()));
+      together(be, [&] {
+        project_heads<B>(be, p.vision_normed, vision_projection(layer, s));
+        block().attention.keys_values(be, normed, rotary, s.cache->keys(layer, s.vision, rest.rows()),
+                                      s.cache->values(layer, s.vision, rest.rows()));
+      });
       block().attend(be, normed.row_range(wanted.begin, wanted.count), rotary.row_range(wanted.begin, wanted.count),
                      causal_over_cache(*s.cache, layer, s.rows(), block().attention.heads(),
                                        p.positions.part(p.proxies + wanted.begin, wanted.count)),

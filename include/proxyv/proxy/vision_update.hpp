@@ -72,10 +72,10 @@ class GuidedUpdate {
     auto mix = be.template alloc<Elem<B>>(2 * inner * inner);
     auto projection = be.template alloc<Elem<B>>(inner * hidden);
     be.embed(w_.mix, rows.span(), mix.matrix(inner, 2 * inner));
-    const auto fold_into = [&](const WeightOf<B>& second, index_t half, Buffer<Elem<B>, SpaceOf<B>>& folded) {
+    const auto fold_into = [&](const WeightOf<B>& second, index_t part, Buffer<Elem<B>, SpaceOf<B>>& folded) {
       be.embed(second, rows.span(), projection.matrix(inner, hidden));
       folded = be.template alloc<Elem<B>>(inner * hidden);
-      be.product(mix.matrix(inner, 2 * inner).col_range(half * inner, inner), projection.matrix(inner, hidden),
+      be.product(mix.matrix(inner, 2 * inner).col_range(part * inner, inner), projection.matrix(inner, hidden),
                  folded.matrix(inner, hidden), 0.f);
     };
     fold_into(w_.input, 0, folded_input_);

@@ -1,0 +1,194 @@
+// The kernel of hopper_products: persistent blocks of one warpgroup that loads and two that multiply.
+//
+// A thread of the first warpgroup fills a ring of stages (hopper_load.cuh); the two others each multiply 64 of the
+// tile's 128 rows with wgmma and finish them (hopper_finish.cuh) while the ring already fills for the next tile.
+// Where a cluster splits K, each block finishes the rows of one warpgroup, with the other block's sums added.
+#pragma once
+
+#include "proxyv/cuda/kernels/hopper_finish.cuh"
+#include "proxyv/cuda/kernels/hopper_load.cuh"
+#include "proxyv/cuda/kernels/hopper_wgmma.cuh"
+
+namespace proxyv::inline v0 {
+namespace cuda::kernels::hopper {
+
+/// One warpgroup's 64 rows of a tile.
+template <class F>
+__device__ inline void multiply(const Block<F>& block, float (&sums)[F::sums], int steps, Ring& ring, int group,
+                                int lane, bool first) {
+  int last = 0;
+  for (int step = 0; step < steps; ++step) {
+    barrier_wait(block.full(ring.stage), ring.phase);
+    const std::uint64_t x = operand(block.x(ring.stage) + group * (F::x_bytes / 2));
+    const std::uint64_t w = operand(block.w(ring.stage));
+    wgmma_fence();
+#pragma unroll
+    for (int k = 0; k < tile_depth / 16; ++k) wgmma<typename F::T>(sums, x + 2 * k, w + 2 * k, step + k > 0);
+    wgmma_commit();
+    wgmma_wait<1>();
+    if (step > 0) release_stage(block, last, lane);
+#ifdef STAGGER
+    if (first && group == 0 && step == (steps < 3 ? steps - 1 : 2)) asm volatile("bar.arrive 3, 256;" ::: "memory");
+#endif
+    last = ring.stage;
+    ring.advance<F::stages>();
+  }
+  wgmma_wait<0>();
+  release_stage(block, last, lane);
+}
+
+/// Stores one part of this thread's sums in the other block's stage.
+template <class F>
+__device__ inline void send_share(const Block<F>& block, const float* sums, int part, int stage, int thread) {
+  const Shared to = peer_address(block.stage(stage), block.peer()) + thread * 16;
+#pragma unroll
+  for (int i = 0; i < part_columns / 2; i += 4)
+    store_peer(to + i * 512, make_float4(sums[i], sums[i + 1], sums[i + 2], sums[i + 3]));
+  barrier_publish_peer(peer_address(block.shared_sums(part), block.peer()));
+}
+
+template <class F>
+__device__ inline void add_share(const Block<F>& block, float* sums, int stage, int thread) {
+  const Shared from = block.stage(stage) + thread * 16;
+#pragma unroll
+  for (int i = 0; i < part_columns / 2; i += 4) {
+    float4 share;
+    asm volatile("ld.shared.v4.f32 {%0, %1, %2, %3}, [%4];"
+                 : "=f"(share.x), "=f"(share.y), "=f"(share.z), "=f"(share.w)
+                 : "r"(from + i * 512)
+                 : "memory");
+    sums[i] += share.x, sums[i + 1] += share.y, sums[i + 2] += share.z, sums[i + 3] += share.w;
+  }
+}
+
+/// Adds the halves of a split K: those of warpgroup g in block g of the cluster.
+template <class F>
+__device__ inline void exchange(const Block<F>& block, float (&sums)[F::sums], const Spot& spot, Ring& ring,
+                                unsigned phase) {
+  const int thread = spot.warp * 32 + spot.lane;
+#pragma unroll
+  for (int part = 0; part < F::parts; ++part) {
+    float* mine = sums + part * (part_columns / 2);
+    barrier_wait(block.full(ring.stage), ring.phase);
+    if (spot.group == block.rank) {
+      barrier_wait_published(block.shared_sums(part), phase);
+      add_share(block, mine, ring.stage, thread);
+    } else {
+      barrier_wait(block.open(part), phase);
+      send_share(block, mine, part, ring.stage, thread);
+    }
+    copy_fence();
+    __syncwarp();
+    release_stage(block, ring.stage, spot.lane);
+    ring.advance<F::stages>();
+  }
+}
+
+/// Calls use(stage's address) for the next extra.
+template <class F, class Use>
+__device__ inline void take_extra(const Block<F>& block, Ring& ring, int lane, Use use) {
+  barrier_wait(block.full(ring.stage), ring.phase);
+  use(block.stage(ring.stage));
+  __syncwarp();
+  release_stage(block, ring.stage, lane);
+  ring.advance<F::stages>();
+}
+
+/// Extras of rows that the other block finishes.
+template <class F>
+__device__ inline void pass_extras(const Block<F>& block, const Section& section, Ring& ring, int lane) {
+  for (int i = 0; i < extras_of<F>(section); ++i) take_extra(block, ring, lane, [](Shared) {});
+}
+
+template <class F>
+__device__ inline void rotate(const Block<F>& block, float (&sums)[F::sums], const Section& section, const Spot& spot,
+                              Ring& ring) {
+  if (section.head_dim == 128) {
+    take_extra(block, ring, spot.lane, [&](Shared angles) { rotate_sums<128, 0>(sums, angles, spot); });
+    take_extra(block, ring, spot.lane, [&](Shared angles) { rotate_sums<128, 1>(sums, angles, spot); });
+  } else {
+    take_extra(block, ring, spot.lane, [&](Shared angles) { rotate_sums<64, 0>(sums, angles, spot); });
+  }
+}
+
+template <class F>
+__device__ inline void finish(const Block<F>& block, float (&sums)[F::sums], const Section& section,
+                              const CUtensorMap* y, const Spot& spot, Ring& ring) {
+  using T = typename F::T;
+  constexpr int pieces = F::columns / piece_columns;
+  const Shared slots = block.slots(spot.group);
+  if (section.finish == Finish::swiglu) {
+    gate_sums(sums);
+    put<pieces / 2, T>(section, y, slots, sums, spot);
+    return;
+  }
+  if (section.bias != nullptr) add_bias<T>(sums, section, spot);
+  if (section.finish == Finish::rotate) rotate(block, sums, section, spot, ring);
+  if (section.add) {
+#pragma unroll
+    for (int piece = 0; piece < pieces; piece += 2) {
+      float* two = sums + 4 * piece_groups * piece;
+      take_extra(block, ring, spot.lane, [&](Shared extra) {
+        add_piece<T>(extra + spot.group * piece_bytes, two, spot);
+        add_piece<T>(extra + (2 + spot.group) * piece_bytes, two + 4 * piece_groups, spot);
+      });
+    }
+  }
+  activate_sums(sums, section.act);
+  put<pieces, T>(section, y, slots, sums, spot);
+}
+
+template <class F>
+__device__ inline void multiply_tiles(const Block<F>& block, const Work& work) {
+  Spot spot;
+  spot.lane = threadIdx.x % 32;
+  spot.warp = threadIdx.x / 32 % 4;
+  spot.group = threadIdx.x / 128 - 1;
+  wait_for_previous();
+  Ring ring;
+  unsigned split_phase = 0;
+  for (int item = block.first; item < block.items; item += block.step) {
+    const Place place = block.place(item);
+    const Section& section = block.sections[place.section];
+    const Task task = task_of(section, place, block.rank);
+    spot.row = task.row * tile_rows + spot.group * half_rows;
+    spot.column = task.column * (section.finish == Finish::swiglu ? F::columns / 2 : F::columns);
+    float sums[F::sums];
+#ifdef STAGGER
+    if (item == block.first && spot.group == 1) asm volatile("bar.sync 3, 256;" ::: "memory");
+#endif
+    multiply(block, sums, task.steps, ring, spot.group, spot.lane, item == block.first);
+    if (place.together == Together::split) {
+      exchange(block, sums, spot, ring, split_phase);
+      split_phase ^= 1;
+      if (spot.group != block.rank) {
+        pass_extras(block, section, ring, spot.lane);
+        continue;
+      }
+    }
+    finish(block, sums, section, work.maps + section.y_map, spot, ring);
+  }
+  if (spot.warp == 0 && elect_one()) wait_stores();
+}
+
+template <class F>
+__global__ void __launch_bounds__(F::threads, 1) products_kernel(const __grid_constant__ Work work) {
+#if defined(__CUDA_ARCH_FEAT_SM90_ALL)
+  extern __shared__ __align__(1024) unsigned char shared[];
+  const Block<F> block = make_block<F>(shared, work);
+  set_up(block, shared, work);
+  if (threadIdx.x < 128) {
+    give_registers<40>();
+    const int warp = __shfl_sync(0xffffffff, threadIdx.x / 32, 0);
+    if (warp == 0 && elect_one()) load_tiles(block, work);
+    else if (warp == 1 && elect_one()) pass_releases(block);
+  } else {
+    take_registers<232>();
+    multiply_tiles(block, work);
+  }
+  cluster_sync();  // no one leaves while the other may still write here
+#endif
+}
+
+}  // namespace cuda::kernels::hopper
+}  // namespace proxyv::inline v0

@@ -388,7 +388,7 @@ class CudaBackend : public cuda::CudaStorage<T> {
     const cuda::Rows<T> y{job.y[0], job.x.rows, job.n[0], job.y_stride[0]};
     const auto shape = cuda::Products::shape(job.x, job.x.cols, y, at, false, job.beta != 0.f);
     const bool own = cuda::hopper_products_fit(&job, 1, where());
-    if (measuring_ && !products_.plan(shape).measured) measure(shape, at, job, own);
+    if (measuring_ && !this->recording() && !products_.plan(shape).measured) measure(shape, at, job, own);
     if (own && (grouping_ || products_.plan(shape).path == cuda::ProductPlan::Path::own)) return enqueue(job);
     if (by_blaslt(shape, at)) {
       if (job.act != Act::none) run(cuda::activate_rows<T>(y, job.act, where()), "gemm");

@@ -32,7 +32,7 @@ inline void check(cudaError_t status, const char* call, const char* where) {
 inline void check(cublasStatus_t status, const char* call, const char* where) {
   if (status == CUBLAS_STATUS_SUCCESS) [[likely]]
     return;
-  proxyv::detail::fail(CudaError(call, where, cublasLtGetStatusString(status), static_cast<int>(status)));
+  proxyv::detail::fail(CudaError(call, where, std::string(cublasLtGetStatusName(status)) + ": " + cublasLtGetStatusString(status), static_cast<int>(status)));
 }
 
 }  // namespace cuda

@@ -166,6 +166,7 @@ class CudaStorage {
   }
   const Where& where() const { return where_; }
   const Stream& own_stream() const { return stream_; }
+  bool recording() const { return staging_.recording(); }
 
  private:
   /// Cuts [rows, cols] into pieces that fit a chunk: whole rows, or parts of one.

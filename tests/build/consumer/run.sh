@@ -1,7 +1,7 @@
 #!/bin/sh
 # Uses the library as users do, in a folder of its own, and runs what it built.
 #   run.sh WAY PROJECT BUILD COMPILER VERSION GENERATOR WITH_EIGEN
-# WAY: install (what the others need first), find_package, without_eigen, add_subdirectory, plain, pkg_config
+# WAY: install (what the others need first), find_package, without_eigen, add_subdirectory, plain, pkg_config, cuda
 set -eu
 way=$1 project=$2 build=$3 compiler=$4 version=$5 generator=$6 with_eigen=$7
 here=$project/tests/build/consumer
@@ -49,6 +49,19 @@ case $way in
     build_and_run
     ;;
   without_eigen) configure without_eigen -DCMAKE_PREFIX_PATH="$prefix" ;;
+  cuda)  # the host part is compiled; the kernels are only configured
+    nvcc=${CUDACXX:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
+    if output=$(configure cuda -DCMAKE_PREFIX_PATH="$prefix" -DWANTED=OFF 2>&1); then
+      echo "proxyv_add_kernels without enable_language(CUDA) is not refused" >&2
+      exit 1
+    fi
+    case $output in
+      *"CUDA is not a language of this project"*) ;;
+      *) printf '%s\n' "$output" >&2 && exit 1 ;;
+    esac
+    configure cuda -DCMAKE_PREFIX_PATH="$prefix" -DWANTED=ON -DCMAKE_CUDA_COMPILER="$nvcc" -DCMAKE_CUDA_ARCHITECTURES=OFF
+    cmake --build "$work" --target host
+    ;;
   add_subdirectory)
     configure project -DFROM=add_subdirectory -DPROXYV_FOLDER="$project"
     build_and_run

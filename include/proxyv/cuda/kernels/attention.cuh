@@ -1,8 +1,8 @@
 // Attention's door: which of the paths serves a job.
 //
 //   hopper    bf16 and f16 on sm_90, aligned, many rows: wgmma and bulk tensor copies
-//   mma       bf16 and f16 on sm_80 and newer, aligned, head sizes 64, 96, 128; splits the keys when rows are few
-//   general   everything else: any head size, alignment, element and explicit tables
+//   mma       bf16 and f16 on sm_80 and newer, aligned, head sizes 64, 96, 128; splits the keys when rows are
+//   few general   everything else: any head size, alignment, element and explicit tables
 #pragma once
 
 #include <cmath>
@@ -20,17 +20,21 @@ namespace cuda {
 namespace kernels::attend {
 
 /// 1/sqrt(head_dim), for powers of two instead of e.
-inline float softmax_scale(int head_dim) { return 1.4426950408889634f / std::sqrt(static_cast<float>(head_dim)); }
+inline float softmax_scale(int head_dim) {
+  return 1.4426950408889634f / std::sqrt(static_cast<float>(head_dim));
+}
 
 /// Rows that can be read 16 bytes at a time.
 template <class T>
 bool is_aligned(const T* data, std::int64_t stride) {
-  return reinterpret_cast<std::uintptr_t>(data) % 16 == 0 && stride * static_cast<std::int64_t>(sizeof(T)) % 16 == 0;
+  return reinterpret_cast<std::uintptr_t>(data) % 16 == 0 &&
+         stride * static_cast<std::int64_t>(sizeof(T)) % 16 == 0;
 }
 
 template <class T>
 bool mma_fits(const AttentionJob<T>& job) {
-  if (std::is_same_v<T, float> || (job.head_dim != 64 && job.head_dim != 96 && job.head_dim != 128)) return false;
+  if (std::is_same_v<T, float> || (job.head_dim != 64 && job.head_dim != 96 && job.head_dim != 128))
+    return false;
   if (!is_aligned(job.q.data, job.q.stride) || !is_aligned(job.o.data, job.o.stride)) return false;
   for (int s = 0; s < job.segments; ++s) {
     const DeviceSegment<T>& segment = job.segment[s];
@@ -38,25 +42,29 @@ bool mma_fits(const AttentionJob<T>& job) {
         !is_aligned(segment.values, segment.value_stride))
       return false;
   }
-  return ceil_div(job.q.rows * (job.heads / job.kv_heads), 64) <= 65535;  // tiles are the grid's third dimension
+  return ceil_div(job.q.rows * (job.heads / job.kv_heads), 64) <=
+         65535;  // tiles are the grid's third dimension
 }
 
 /// Few rows: keys are streamed once by many blocks.
 template <class T>
 bool split_fits(const AttentionJob<T>& job, const Where& where) {
-  return where.arch == 90 && encode_tiled() != nullptr && ceil_div(job.q.rows * (job.heads / job.kv_heads), 64) * job.kv_heads < INT_MAX / 64;
+  return where.arch == 90 && encode_tiled() != nullptr &&
+         ceil_div(job.q.rows * (job.heads / job.kv_heads), 64) * job.kv_heads < INT_MAX / 64;
 }
 
 template <int D, class T>
 cudaError_t attention_on_tensor_cores(const AttentionJob<T>* jobs, int count, const Where& where) {
   const float scale_log2 = softmax_scale(D);
   bool together = count == 2;
-  for (int i = 0; i < count; ++i) together = together && !prefill_fits(jobs[i], where) && split_fits(jobs[i], where);
+  for (int i = 0; i < count; ++i)
+    together = together && !prefill_fits(jobs[i], where) && split_fits(jobs[i], where);
   if (together) return attention_split<D>(jobs, 2, scale_log2, where);
   for (int i = 0; i < count; ++i) {
     const cudaError_t status = prefill_fits(jobs[i], where) ? attention_hopper<D>(jobs[i], scale_log2, where)
-                               : split_fits(jobs[i], where) ? attention_split<D>(jobs + i, 1, scale_log2, where)
-                                                            : attention_mma<D>(jobs[i], scale_log2, where);
+                               : split_fits(jobs[i], where)
+                                   ? attention_split<D>(jobs + i, 1, scale_log2, where)
+                                   : attention_mma<D>(jobs[i], scale_log2, where);
     if (status != cudaSuccess) return status;
   }
   return cudaSuccess;
@@ -74,7 +82,9 @@ cudaError_t attention_by_head_size(const AttentionJob<T>* jobs, int count, const
 
 }  // namespace kernels::attend
 
-inline std::size_t attention_scratch_bytes(const Where& where) { return kernels::attend::Scratch::bytes(where.multiprocessors); }
+inline std::size_t attention_scratch_bytes(const Where& where) {
+  return kernels::attend::Scratch::bytes(where.multiprocessors);
+}
 
 template <class T>
 cudaError_t attention(const AttentionJob<T>& job, const Where& where) {
@@ -87,8 +97,9 @@ cudaError_t attention(const AttentionJob<T>& job, const Where& where) {
 template <class T>
 cudaError_t attentions(const AttentionJob<T>* jobs, int count, const Where& where) {
   if constexpr (!std::is_same_v<T, float>) {
-    const bool together = count == 2 && jobs[0].q.rows > 0 && jobs[1].q.rows > 0 && jobs[0].head_dim == jobs[1].head_dim &&
-                          kernels::attend::mma_fits(jobs[0]) && kernels::attend::mma_fits(jobs[1]);
+    const bool together = count == 2 && jobs[0].q.rows > 0 && jobs[1].q.rows > 0 &&
+                          jobs[0].head_dim == jobs[1].head_dim && kernels::attend::mma_fits(jobs[0]) &&
+                          kernels::attend::mma_fits(jobs[1]);
     if (together) return kernels::attend::attention_by_head_size(jobs, count, where);
   }
   for (int i = 0; i < count; ++i) {

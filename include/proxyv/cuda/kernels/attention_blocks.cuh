@@ -77,7 +77,8 @@ struct BlockList {
 
   /// All threads of the block; ends with a barrier. The previous list must be done with.
   template <class T>
-  __device__ void build(const AttentionJob<T>& job, const KeyMap<BN>& map, int first, int blocks, const Reach& rows) {
+  __device__ void build(const AttentionJob<T>& job, const KeyMap<BN>& map, int first, int blocks,
+                        const Reach& rows) {
     const int lane = static_cast<int>(threadIdx.x % 32);
     for (int b = static_cast<int>(threadIdx.x / 32); b < blocks; b += Threads / 32) {
       const std::uint8_t found = classify(job, map.at(first + b), rows, lane);
@@ -90,7 +91,8 @@ struct BlockList {
 
  private:
   template <class T>
-  __device__ static std::uint8_t classify(const AttentionJob<T>& job, const KeyBlock& at, const Reach& rows, int lane) {
+  __device__ static std::uint8_t classify(const AttentionJob<T>& job, const KeyBlock& at, const Reach& rows,
+                                          int lane) {
     const DeviceSegment<T>& segment = job.segment[at.segment];
     if (segment.visible == Visible::all) return 1;
     Reach keys;
@@ -104,7 +106,8 @@ struct BlockList {
     for (int b = 0; b < blocks; b += 32) {
       const int k = b + lane < blocks ? kind[b + lane] : 0;
       const unsigned keep = __ballot_sync(all_lanes, k != 0);
-      if (k != 0) entry[kept + __popc(keep & ((1u << lane) - 1))] = (first + b + lane) | (k == 2 ? partial_block : 0);
+      if (k != 0)
+        entry[kept + __popc(keep & ((1u << lane) - 1))] = (first + b + lane) | (k == 2 ? partial_block : 0);
       kept += __popc(keep);
     }
     if (lane == 0) count = kept;

@@ -40,13 +40,16 @@ __device__ void stage(float (&to)[keys][Stride], const T* from, std::int64_t str
 }
 
 template <class T>
-__device__ void stage_queries(Tiles& tiles, const AttentionJob<T>& job, const Row (&row)[rows_per_warp], int first) {
+__device__ void stage_queries(Tiles& tiles, const AttentionJob<T>& job, const Row (&row)[rows_per_warp],
+                              int first) {
   const int warp = static_cast<int>(threadIdx.x / 32), lane = static_cast<int>(threadIdx.x % 32);
 #pragma unroll
   for (int r = 0; r < rows_per_warp; ++r) {
-    const T* from = job.q.data + row[r].query * job.q.stride + std::int64_t{row[r].head} * job.head_dim + first;
+    const T* from =
+        job.q.data + row[r].query * job.q.stride + std::int64_t{row[r].head} * job.head_dim + first;
     for (int column = lane; column < columns; column += 32)
-      tiles.q[warp + warps * r][column] = row[r].exists && first + column < job.head_dim ? as_float(from[column]) : 0.f;
+      tiles.q[warp + warps * r][column] =
+          row[r].exists && first + column < job.head_dim ? as_float(from[column]) : 0.f;
   }
 }
 
@@ -104,8 +107,9 @@ __device__ void finish(Row& row, const AttentionJob<T>& job, int kv, int first) 
 }  // namespace general
 
 template <class T>
-__global__ __launch_bounds__(general::warps * 32) void attention_general_kernel(const __grid_constant__ AttentionJob<T> job,
-                                                                                float scale_log2) {
+__global__ __launch_bounds__(general::warps *
+                             32) void attention_general_kernel(const __grid_constant__ AttentionJob<T> job,
+                                                               float scale_log2) {
   using namespace general;
   __shared__ Tiles tiles;
   wait_for_predecessor();
@@ -129,15 +133,17 @@ __global__ __launch_bounds__(general::warps * 32) void attention_general_kernel(
       bool seen[rows_per_warp], any = false;
 #pragma unroll
       for (int r = 0; r < rows_per_warp; ++r) {
-        seen[r] = row[r].exists && key + lane < count && is_visible(segment, row[r].query, row[r].position, key + lane);
+        seen[r] = row[r].exists && key + lane < count &&
+                  is_visible(segment, row[r].query, row[r].position, key + lane);
         any |= seen[r];
       }
       if (__syncthreads_or(any) == 0) continue;  // also: everybody is done with the previous tiles
       const std::int64_t column = std::int64_t{kv} * job.head_dim;
-      stage(tiles.v, segment.values + key * segment.value_stride + column + first, segment.value_stride, count - key,
-            job.head_dim - first);
+      stage(tiles.v, segment.values + key * segment.value_stride + column + first, segment.value_stride,
+            count - key, job.head_dim - first);
       float dot[rows_per_warp] = {};
-      score(tiles, job, row, segment.keys + key * segment.key_stride + column, segment.key_stride, count - key, dot);
+      score(tiles, job, row, segment.keys + key * segment.key_stride + column, segment.key_stride,
+            count - key, dot);
 #pragma unroll
       for (int r = 0; r < rows_per_warp; ++r) fold(row[r], tiles, dot[r] * scale_log2, seen[r]);
     }
@@ -152,7 +158,8 @@ cudaError_t attention_general(const AttentionJob<T>& job, float scale_log2, cons
   const std::int64_t rows = job.q.rows * (job.heads / job.kv_heads);
   const dim3 grid(static_cast<unsigned>(ceil_div(rows, general::rows)), static_cast<unsigned>(job.kv_heads),
                   static_cast<unsigned>(ceil_div(job.head_dim, general::columns)));
-  return launch_attention(attention_general_kernel<T>, grid, general::warps * 32, 0, 1, where, job, scale_log2);
+  return launch_attention(attention_general_kernel<T>, grid, general::warps * 32, 0, 1, where, job,
+                          scale_log2);
 }
 
 }  // namespace cuda::kernels::attend

@@ -1,4 +1,5 @@
-// How attention's kernels are launched: programmatic overlap where asked, clusters, shared memory beyond 48 KB.
+// How attention's kernels are launched: programmatic overlap where asked, clusters, shared memory beyond 48
+// KB.
 #pragma once
 
 #include <cuda_runtime_api.h>
@@ -21,8 +22,9 @@ template <class... Parameters, class... Arguments>
 cudaError_t launch_attention(void (*kernel)(Parameters...), dim3 grid, unsigned threads, std::size_t shared,
                              int cluster, const Where& where, Arguments&&... arguments) {
   if (shared > 48 * 1024) {
-    const cudaError_t status = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                                                    cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+    const cudaError_t status =
+        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                             cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
     if (status != cudaSuccess) return status;
   }
   cudaLaunchAttribute attributes[2] = {};

@@ -7,25 +7,17 @@
 namespace proxyv::inline v0 {
 namespace cuda::kernels::attend {
 
-#ifdef PROXYV_ATTENTION_TRACE
-__device__ long long trace[8 * 4096];
-#define TRACE_BY(thread, i) do { if (threadIdx.x == thread) trace[8 * (blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z)) + i] = clock64(); } while (0)
-#define TRACE(i) do { if (threadIdx.x == 0) trace[8 * (blockIdx.x + gridDim.x * (blockIdx.y + gridDim.y * blockIdx.z)) + i] = clock64(); } while (0)
-#else
-#define TRACE(i)
-#define TRACE_BY(thread, i)
-#endif
-
 /// What attention's launches share in scratch: counters (zero between launches), then partial sums.
 struct Scratch {
   static constexpr std::int64_t tile_rows = 64, widest = 128;
 
+  /// Two blocks to a multiprocessor at most are parts of something.
   static std::size_t counter_bytes(int multiprocessors) {
-    return static_cast<std::size_t>(ceil_div(multiprocessors * 4, 256)) * 256;
+    return static_cast<std::size_t>(ceil_div(multiprocessors * 8, 256)) * 256;
   }
   static std::size_t bytes(int multiprocessors) {
     return counter_bytes(multiprocessors) +
-           static_cast<std::size_t>(multiprocessors) * tile_rows * (widest + 2) * sizeof(float);
+           static_cast<std::size_t>(multiprocessors) * 2 * tile_rows * (widest + 4) * sizeof(float);
   }
 };
 
@@ -71,7 +63,8 @@ struct RowSums {
 
   /// The row of the output; computed again where blocks could not be right.
   template <class T>
-  __device__ void finish(const AttentionJob<T>& job, std::int64_t query, int head, float scale_log2, int lane) const {
+  __device__ void finish(const AttentionJob<T>& job, std::int64_t query, int head, float scale_log2,
+                         int lane) const {
     constexpr int vector = LaneColumns<D>::vector;
     const bool nothing = running.total == 0.f;
     const float factor = nothing ? 0.f : 1.f / running.total;

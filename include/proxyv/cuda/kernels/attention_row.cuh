@@ -40,7 +40,8 @@ __device__ inline int live_keys(const DeviceSegment<T>& segment) {
 }
 
 template <class T>
-__device__ inline bool is_visible(const DeviceSegment<T>& segment, std::int64_t query, int query_position, int key) {
+__device__ inline bool is_visible(const DeviceSegment<T>& segment, std::int64_t query, int query_position,
+                                  int key) {
   if (segment.visible == Visible::causal) return query_position >= segment.positions[key];
   return segment.visible == Visible::all || segment.table[query * segment.table_stride + key] != 0;
 }
@@ -67,7 +68,8 @@ struct Running {
 
 /// The mean of all values in columns [column, column + 32 * C) of one key/value head, lane by lane.
 template <int C, class T>
-__device__ void mean_of_values(const AttentionJob<T>& job, std::int64_t column, int columns, int lane, float (&mean)[C]) {
+__device__ void mean_of_values(const AttentionJob<T>& job, std::int64_t column, int columns, int lane,
+                               float (&mean)[C]) {
   float count = 0.f;
   for (int c = 0; c < C; ++c) mean[c] = 0.f;
   for (int s = 0; s < job.segments; ++s) {
@@ -86,7 +88,8 @@ __device__ void mean_of_values(const AttentionJob<T>& job, std::int64_t column, 
 
 /// Row (query, head) of a job whose head size is D, by one warp.
 template <int D, class T>
-__device__ __noinline__ void exact_row(const AttentionJob<T>& job, std::int64_t query, int head, float scale_log2) {
+__device__ __noinline__ void exact_row(const AttentionJob<T>& job, std::int64_t query, int head,
+                                       float scale_log2) {
   constexpr int C = D / 32;
   const int lane = static_cast<int>(threadIdx.x % 32), kv = head / (job.heads / job.kv_heads);
   const int position = any_causal(job) ? job.query_positions[query] : 0;
@@ -119,7 +122,8 @@ __device__ __noinline__ void exact_row(const AttentionJob<T>& job, std::int64_t 
   const float divide = nothing ? 1.f : running.total;
 #pragma unroll
   for (int c = 0; c < C; ++c)
-    job.o.data[query * job.o.stride + std::int64_t{head} * D + lane + 32 * c] = as_element<T>(sum[c] / divide);
+    job.o.data[query * job.o.stride + std::int64_t{head} * D + lane + 32 * c] =
+        as_element<T>(sum[c] / divide);
 }
 
 }  // namespace cuda::kernels::attend

@@ -65,11 +65,6 @@ __device__ inline void wait(std::uint64_t* full, std::uint32_t parity) {
       : "memory");
 }
 
-/// Brings memory into the L2 cache.
-__device__ inline void prefetch(const void* from, int bytes) {
-  asm volatile("cp.async.bulk.prefetch.L2.global [%0], %1;" ::"l"(from), "r"(bytes) : "memory");
-}
-
 }  // namespace bulk
 #endif
 

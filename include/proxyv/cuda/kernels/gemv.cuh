@@ -9,8 +9,6 @@
 namespace proxyv::inline v0 {
 namespace cuda::kernels {
 
-inline constexpr int ring_chunk = 128;
-
 /// Shared memory a block may ask for, a little left for the static arrays.
 inline std::size_t gemv_shared_limit(int arch) {
   const std::size_t kib = arch >= 90 && arch < 120 ? 227 : arch == 80 || arch == 87 ? 163 : 99;
@@ -36,9 +34,9 @@ Product<T> gemv_part(Product<T> job, std::int64_t begin, std::int64_t count) {
   return job;
 }
 
-/// Launches with as much shared memory as is asked for; `together`: all blocks resident or none.
+/// Launches with as much shared memory as is asked for.
 template <class... Parameters, class... Arguments>
-cudaError_t gemv_launch(const Where& where, std::int64_t blocks, std::size_t shared, bool together,
+cudaError_t gemv_launch(const Where& where, std::int64_t blocks, std::size_t shared,
                         void (*kernel)(Parameters...), const Arguments&... arguments) {
   constexpr std::size_t given = 48 * 1024;  // what every block may have without asking
   if (shared > given) {
@@ -46,57 +44,16 @@ cudaError_t gemv_launch(const Where& where, std::int64_t blocks, std::size_t sha
         cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
     if (status != cudaSuccess) return status;
   }
-  cudaLaunchAttribute attributes[2] = {};
-  unsigned count = 0;
-  if (where.overlap && where.arch >= 90) {
-    attributes[count].id = cudaLaunchAttributeProgrammaticStreamSerialization;
-    attributes[count++].val.programmaticStreamSerializationAllowed = 1;
-  }
-  if (together) {
-    attributes[count].id = cudaLaunchAttributeCooperative;
-    attributes[count++].val.cooperative = 1;
-  }
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(static_cast<unsigned>(blocks));
-  config.blockDim = dim3(gemv_threads);
-  config.dynamicSmemBytes = shared;
-  config.stream = where.stream;
-  config.attrs = attributes;
-  config.numAttrs = count;
-  return cudaLaunchKernelEx(&config, kernel, arguments...);
+  return launch(where, dim3(static_cast<unsigned>(blocks)), gemv_threads, shared, kernel, arguments...);
 }
 
-/// Jobs one after the other in one launch; `barrier` is used when there are several.
-template <class T, int M, int Chunk = ring_chunk>
-cudaError_t gemv_ring(const Product<T>* jobs, int count, unsigned* barrier, const SoonRead (&soon)[2],
-                      const RingShape& shape, const Where& where) {
-  RingChain<T> chain{};
-  chain.count = count;
-  chain.barrier = barrier;
-  chain.soon[0] = soon[0];
-  chain.soon[1] = soon[1];
-  chain.shape = shape;
-  std::int64_t widest = 0, most = 0;
-  for (int j = 0; j < count; ++j) {
-    chain.job[j] = jobs[j];
-    chain.tasks[j] = static_cast<int>(gemv_tasks(jobs[j]));
-    widest = std::max(widest, jobs[j].x.cols);
-    most = std::max<std::int64_t>(most, chain.tasks[j]);
-  }
-  const std::int64_t blocks =
-      std::min(ceil_div(most, std::int64_t{gemv_warps}), std::int64_t{where.multiprocessors});
-  return gemv_launch(where, blocks, ring_bytes<T>(shape.stages, Chunk, M, widest), count > 1,
-                     gemv_ring_kernel<T, M, Chunk>, chain, static_cast<int>(widest / wide<T>));
-}
-
-/// Stages that fit beside m rows of x, at most those wanted; under two the ring is of no use.
-template <class T>
-int ring_stages(std::int64_t m, std::int64_t k, int wanted, const Where& where) {
-  int stages = wanted;
-  while (stages > 0 &&
-         ring_bytes<T>(stages, ring_chunk, static_cast<int>(m), k) > gemv_shared_limit(where.arch))
-    --stages;
-  return stages;
+/// One block a multiprocessor. `least`: shared memory that a block takes in any case.
+template <class T, int M>
+cudaError_t gemv_ring(const Product<T>& job, int stages, std::size_t least, const Where& where) {
+  const std::int64_t tasks = gemv_tasks(job);
+  const std::int64_t blocks = std::min(ceil_div(tasks, gemv_warps), std::int64_t{where.multiprocessors});
+  return gemv_launch(where, blocks, std::max(ring_bytes<T>(stages, M, job.x.cols), least),
+                     gemv_ring_kernel<T, M>, job, static_cast<int>(tasks), stages);
 }
 
 template <class T, int M, int Flight, bool Whole>
@@ -107,18 +64,32 @@ cudaError_t gemv_direct(const Product<T>& job, int blocks_per_multiprocessor, co
   const std::int64_t packs = ceil_div(job.x.cols, std::int64_t{wide<T>});
   const bool whole_x = job.x.cols % wide<T> == 0 && rows_wide(job.x.data, job.x.rows, job.x.stride) &&
                        rows_wide(job.gain, 1, 0);
-  return gemv_launch(where, blocks, static_cast<std::size_t>(M * packs * 16), false,
+  return gemv_launch(where, blocks, static_cast<std::size_t>(M * packs * 16),
                      gemv_direct_kernel<T, M, Flight, Whole>, job, static_cast<int>(tasks), whole_x);
+}
+
+/// Blocks of two kernels share a multiprocessor while one ends and the next begins, but two blocks of one
+/// kernel must not while another multiprocessor has none: early blocks would find the places that a
+/// neighbour has left first (measured: a fifth of a decode step lost). So plain products take more than half
+/// of the shared memory, the others, which follow and precede them in a decoder, less.
+template <class T>
+std::size_t ring_least(const Product<T>& job) {
+  return job.kind == JobKind::store ? 116 * 1024 : 0;
+}
+template <class T>
+int ring_stages(const Product<T>& job, int m, const Where& where) {
+  int stages = job.kind == JobKind::store ? 3 : 2;
+  while (stages > 0 && ring_bytes<T>(stages, m, job.x.cols) > gemv_shared_limit(where.arch)) --stages;
+  return stages;
 }
 
 /// At most M rows, all of them in one launch.
 template <class T, int M>
 cudaError_t gemv_some(const Product<T>& job, const Where& where) {
   if constexpr (sizeof(T) == 2) {
-    RingShape shape;
-    shape.stages = ring_stages<T>(M, job.x.cols, shape.stages, where);
-    if (where.arch >= 90 && shape.stages >= 2)
-      return gemv_ring<T, M>(&job, 1, nullptr, {{}, {}}, shape, where);
+    const int stages = ring_stages(job, M, where);
+    if (where.arch >= 90 && stages >= 2)
+      return gemv_ring<T, M>(job, stages, std::min(ring_least(job), gemv_shared_limit(where.arch)), where);
   }
   return gemv_direct<T, M, 4, true>(job, 4, where);
 }
@@ -165,35 +136,6 @@ cudaError_t gemv(const Product<T>& job, const Where& where) {
     if (status != cudaSuccess) return status;
   }
   return cudaSuccess;
-}
-
-/// Products of one row that feed each other, in one launch: job i + 1 may read what job i wrote, and add to
-/// it. No job's weights may be written by another, nor a job's x by itself. `barrier`: one number in device
-/// memory, zero at start-up, for one launch at a time. `soon`: see SoonRead.
-template <class T>
-bool gemv_chain_fits(const Product<T>* jobs, int count, const Where& where) {
-  if (sizeof(T) != 2 || where.arch < 90 || count < 1 || count > gemv_chain_most) return false;
-  std::int64_t widest = 0;
-  for (int j = 0; j < count; ++j) {
-    if (!gemv_fits(jobs[j], where) || jobs[j].x.rows != 1 || !kernels::gemv_whole(jobs[j]) ||
-        kernels::gemv_tasks(jobs[j]) == 0)
-      return false;
-    widest = std::max(widest, jobs[j].x.cols);
-  }
-  return kernels::ring_stages<T>(1, widest, 6, where) >= 3;
-}
-
-template <class T>
-cudaError_t gemv_chain(const Product<T>* jobs, int count, unsigned* barrier, const SoonRead (&soon)[2],
-                       const Where& where) {
-  if constexpr (sizeof(T) == 2) {
-    std::int64_t widest = 0;
-    for (int j = 0; j < count; ++j) widest = std::max(widest, jobs[j].x.cols);
-    kernels::RingShape shape;
-    shape.stages = kernels::ring_stages<T>(1, widest, shape.stages, where);
-    return kernels::gemv_ring<T, 1>(jobs, count, barrier, soon, shape, where);
-  }
-  return cudaErrorNotSupported;
 }
 
 }  // namespace cuda

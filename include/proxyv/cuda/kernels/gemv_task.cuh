@@ -10,20 +10,6 @@
 #include "proxyv/cuda/kernels/row_sum.cuh"
 
 namespace proxyv::inline v0 {
-namespace cuda {
-
-/// Memory that the kernel after this one reads: brought into the L2 cache at the end, when the memory would
-/// otherwise be idle. The address is a multiple of 16; null or zero bytes: nothing.
-struct SoonRead {
-  const void* data = nullptr;
-  std::int64_t bytes = 0;
-};
-
-/// Products in one launch.
-inline constexpr int gemv_chain_most = 4;
-
-}  // namespace cuda
-
 namespace cuda::kernels {
 
 inline constexpr int gemv_warps = 8;
@@ -71,17 +57,6 @@ __device__ inline GemvTask gemv_task(const Product<T>& job, int t) {
   return {{part, part}, {2 * t, 2 * t < last ? 2 * t + 1 : last}, false};
 }
 
-/// What an earlier product of the same launch may have written is read past the L1 cache.
-template <class T>
-__device__ inline float fresh_element(const T* address) {
-  if constexpr (sizeof(T) == 4) return __ldcg(address);
-  else return as_float(T{__ldcg(reinterpret_cast<const unsigned short*>(address))});
-}
-template <class T>
-__device__ inline uint4 load_fresh(const T* row, int p, int cols, bool whole) {
-  return whole ? __ldcg(reinterpret_cast<const uint4*>(row) + p) : load_wide(row, p, cols, false);
-}
-
 /// What a task's end needs from memory; asked for before the weights are multiplied.
 struct GemvEnd {
   float bias[2] = {}, old[2] = {};
@@ -102,7 +77,7 @@ __device__ inline GemvEnd gemv_end(const Product<T>& job, const GemvTask& task, 
   if (job.kind == JobKind::store) {
     if (job.beta != 0.f) {
 #pragma unroll
-      for (int h = 0; h < 2; ++h) end.old[h] = fresh_element(job.y[0] + i * job.y_stride[0] + task.column[h]);
+      for (int h = 0; h < 2; ++h) end.old[h] = as_float(job.y[0][i * job.y_stride[0] + task.column[h]]);
     }
     return end;
   }
@@ -173,7 +148,7 @@ __device__ inline void gemv_stage(const Product<T>& job, uint4* staged, int pack
 #pragma unroll
     for (int i = 0; i < M; ++i)
       each_in_flight(base, [&](int p, int f) {
-        words[i][f] = i < job.x.rows ? load_fresh(job.x.data + i * job.x.stride, p, cols, whole) : uint4{};
+        words[i][f] = i < job.x.rows ? load_wide(job.x.data + i * job.x.stride, p, cols, whole) : uint4{};
       });
     if (normed && base == mine)
       each_in_flight(base, [&](int p, int f) { gain[f] = load_wide(job.gain, p, cols, whole); });

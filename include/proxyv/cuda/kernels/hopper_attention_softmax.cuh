@@ -1,7 +1,8 @@
 // A warpgroup's scores in registers: masked, softened, rounded. Shared by Hopper's two attention kernels.
 //
 // Registers follow wgmma's accumulators: a thread holds rows lane / 4 and lane / 4 + 8 of its warp's 16, and
-// of every 8 columns the pair lane % 4; element 4 n + 2 half + j is row `half`, column 8 n + 2 (lane % 4) + j.
+// of every 8 columns the pair lane % 4; element 4 n + 2 half + j is row `half`, column 8 n + 2 (lane % 4) +
+// j.
 #pragma once
 
 #include <climits>
@@ -28,7 +29,8 @@ struct SoftRows {
 
   __device__ void reset() {
 #pragma unroll
-    for (int half = 0; half < 2; ++half) top[half] = -INFINITY, total[half] = 0.f, shrink[half] = 1.f, position[half] = INT_MIN;
+    for (int half = 0; half < 2; ++half)
+      top[half] = -INFINITY, total[half] = 0.f, shrink[half] = 1.f, position[half] = INT_MIN;
   }
 
   /// Hides what a partial block's rows must not see.
@@ -100,8 +102,8 @@ __device__ inline void round_weights(std::uint32_t (&weight)[N / 2], const float
 /// Writes a warp's 16 rows from `first` on; row r is query r / group, head kv * group + r % group. Rows that
 /// blocks could not get right are computed again by definition.
 template <class T, int D>
-__device__ void store_rows(const AttentionJob<T>& job, const float (&sum)[D / 2], SoftRows& soft, int first, int rows, int group, int kv,
-                           float scale_log2) {
+__device__ void store_rows(const AttentionJob<T>& job, const float (&sum)[D / 2], SoftRows& soft, int first,
+                           int rows, int group, int kv, float scale_log2) {
   const int lane = static_cast<int>(threadIdx.x % 32);
   soft.gather_totals();
   unsigned again[2];
@@ -120,7 +122,8 @@ __device__ void store_rows(const AttentionJob<T>& job, const float (&sum)[D / 2]
       finite &= fabsf(a) < INFINITY && fabsf(b) < INFINITY;
       if (exists) *reinterpret_cast<std::uint32_t*>(to + 8 * n) = pack_pair<T>(a, b);
     }
-    again[half] = __ballot_sync(all_lanes, exists && (!finite || (nothing && job.empty == EmptyRow::uniform)));
+    again[half] =
+        __ballot_sync(all_lanes, exists && (!finite || (nothing && job.empty == EmptyRow::uniform)));
   }
   if ((again[0] | again[1]) == 0) return;
   __syncwarp();  // the stores above come first

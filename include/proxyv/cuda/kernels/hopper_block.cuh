@@ -1,10 +1,9 @@
 // The block of hopper_products: its shared memory, its barriers, and the ring of stages all its parts share.
 //
-// A stage of the ring holds one of three things: a step of x and w along K (full once the copy engine brought it), an
-// extra that a tile's finish needs (y of a beta, or the angles of rotary positions), or, where K is split, a
-// share: partial sums that the other block of the cluster stores here. Every warp that multiplies takes every
-// stage in turn and releases it. A thread of its own passes releases on to both blocks, because each may copy into
-// the other's stages: a warp that signals to the other block itself would wait for the signal at its next fence.
+// A stage of the ring holds one of three things: a step of x and w along K (full once the copy engine brought
+// it), an extra that a tile's finish needs (y of a beta, or the angles of rotary positions), or, where K is
+// split, a share: partial sums that the other block of the cluster stores here. Every warp that multiplies
+// takes every stage in turn and releases it to both blocks, because each may copy into the other's.
 #pragma once
 
 #include "proxyv/cuda/kernels/hopper_pipeline.cuh"
@@ -13,9 +12,9 @@
 namespace proxyv::inline v0 {
 namespace cuda::kernels::hopper {
 
-inline constexpr int piece_columns = 64;                         ///< of y: 128 bytes
+inline constexpr int piece_columns = 64;                           ///< of y: 128 bytes
 inline constexpr int piece_bytes = half_rows * piece_columns * 2;  ///< a warpgroup's rows of a piece
-inline constexpr int part_columns = 2 * piece_columns;           ///< of y, in one extra or share
+inline constexpr int part_columns = 2 * piece_columns;             ///< of y, in one extra or share
 inline constexpr int extra_bytes = tile_rows * part_columns * 2;
 inline constexpr int angle_columns = 32;  ///< floats in 128 bytes
 
@@ -35,7 +34,7 @@ struct Form {
   static constexpr int slots_at = stages * stage_bytes;  ///< two pieces for each warpgroup, on their way to y
   static constexpr int sections_at = slots_at + 4 * piece_bytes;
   static constexpr int barriers_at = sections_at + max_sections * static_cast<int>(sizeof(Section));
-  static constexpr int shared_bytes = barriers_at + (3 * stages + 2 * parts) * 8;
+  static constexpr int shared_bytes = barriers_at + (2 * stages + 2 * parts) * 8;
   static_assert(extra_bytes <= stage_bytes && half_rows * part_columns * 4 <= stage_bytes);
   static_assert(shared_bytes <= 232448, "more shared memory than an sm_90 block can have");
 };
@@ -54,13 +53,12 @@ struct Block {
   __device__ Shared w(int i) const { return stage(i) + F::x_bytes; }
   __device__ Shared slots(int group) const { return base + F::slots_at + group * 2 * piece_bytes; }
 
-  /// Completed when a stage is filled; when the warps of both blocks, or of this block, released it; when the other
-  /// block's stage is open for part `part` of our sums; when its sums for that part have arrived here.
+  /// Completed when a stage is filled; when every warp of the cluster released it; when the other block's
+  /// stage is open for part `part` of our sums; when its sums for that part have arrived here.
   __device__ Shared full(int i) const { return base + F::barriers_at + 8 * i; }
   __device__ Shared empty(int i) const { return full(F::stages + i); }
-  __device__ Shared released(int i) const { return full(2 * F::stages + i); }
-  __device__ Shared open(int part) const { return full(3 * F::stages + part); }
-  __device__ Shared shared_sums(int part) const { return full(3 * F::stages + F::parts + part); }
+  __device__ Shared open(int part) const { return full(2 * F::stages + part); }
+  __device__ Shared shared_sums(int part) const { return full(2 * F::stages + F::parts + part); }
 
   __device__ int peer() const { return rank ^ 1; }
   __device__ Place place(int item) const { return place_of(sections, section_count, whole, item); }
@@ -88,8 +86,7 @@ __device__ inline void set_up(const Block<F>& block, unsigned char* shared, cons
   if (threadIdx.x == 0) {
     for (int i = 0; i < F::stages; ++i) {
       barrier_init(block.full(i), 1);
-      barrier_init(block.empty(i), cluster_blocks);
-      barrier_init(block.released(i), F::warps);
+      barrier_init(block.empty(i), F::warps * cluster_blocks);
     }
     for (int part = 0; part < F::parts; ++part) {
       barrier_init(block.open(part), 1);
@@ -100,34 +97,12 @@ __device__ inline void set_up(const Block<F>& block, unsigned char* shared, cons
   cluster_sync();
 }
 
-/// This warp is done with a stage.
+/// This warp is done with a stage: so it tells both that fill it.
 template <class F>
 __device__ inline void release_stage(const Block<F>& block, int stage, int lane) {
-  if (lane == 0) barrier_arrive(block.released(stage));
-}
-
-/// Stages of extras that a tile's finish takes.
-template <class F>
-__device__ inline int extras_of(const Section& section) {
-  const int angles = section.finish == Finish::rotate ? section.head_dim / (2 * angle_columns) : 0;
-  return angles + (section.add ? F::parts : 0);
-}
-
-/// One thread's work: tells both blocks of every stage that this block's warps have released.
-template <class F>
-__device__ inline void pass_releases(const Block<F>& block) {
-  Ring ring;
-  for (int item = block.first; item < block.items; item += block.step) {
-    const Place place = block.place(item);
-    const Section& section = block.sections[place.section];
-    const int shares = place.together == Together::split ? F::parts : 0;
-    const int stages = task_of(section, place, block.rank).steps + shares + extras_of<F>(section);
-    for (int i = 0; i < stages; ++i, ring.advance<F::stages>()) {
-      barrier_wait(block.released(ring.stage), ring.phase);
-      barrier_arrive(block.empty(ring.stage));
-      barrier_arrive_peer(peer_address(block.empty(ring.stage), block.peer()));
-    }
-  }
+  if (lane != 0) return;
+  barrier_arrive(block.empty(stage));
+  barrier_arrive_peer(peer_address(block.empty(stage), block.peer()));
 }
 
 }  // namespace cuda::kernels::hopper

@@ -1,8 +1,9 @@
 // From sums in registers to finished rows in memory: what a warpgroup does with its 64 rows of a tile.
 //
-// Sums are held as hopper_wgmma.cuh says: group g of 8 columns is sums[4 g .. 4 g + 3]. All is computed in float and
-// rounded once. Rows leave in pieces of 64 columns through two slots of shared memory, by TMA, so that the
-// warpgroup can go on. What comes in, y of a beta or angles, comes as extras through the ring (hopper_block.cuh).
+// Sums are held as hopper_wgmma.cuh says: group g of 8 columns is sums[4 g .. 4 g + 3]. All is computed in
+// float and rounded once. Rows leave in pieces of 64 columns through two slots of shared memory, by TMA, so
+// that the warpgroup can go on. What comes in, y of a beta or angles, comes as extras through the ring
+// (hopper_block.cuh).
 #pragma once
 
 #include "proxyv/cuda/kernels/element.cuh"
@@ -30,10 +31,12 @@ __device__ inline unsigned pack(float low, float high, f16) {
 __device__ inline float2 unpack(unsigned two, bf16) {
   return __bfloat1622float2(*reinterpret_cast<const __nv_bfloat162*>(&two));
 }
-__device__ inline float2 unpack(unsigned two, f16) { return __half22float2(*reinterpret_cast<const __half2*>(&two)); }
+__device__ inline float2 unpack(unsigned two, f16) {
+  return __half22float2(*reinterpret_cast<const __half2*>(&two));
+}
 
-/// The address that lane `lane` gives to ldmatrix / stmatrix .x4 for groups g and g + 1 of its warp's rows of a piece.
-/// The swizzle is that of the tensor maps.
+/// The address that lane `lane` gives to ldmatrix / stmatrix .x4 for groups g and g + 1 of its warp's rows of
+/// a piece. The swizzle is that of the tensor maps.
 __device__ inline Shared matrix_at(Shared piece, const Spot& spot, int group) {
   const int row = spot.lane & 15;
   return piece + (16 * spot.warp + row) * 128 + (((group + (spot.lane >> 4)) ^ (row & 7)) * 16);
@@ -44,10 +47,11 @@ __device__ inline void piece_from_sums(Shared piece, const float* sums, const Sp
 #pragma unroll
   for (int g = 0; g < piece_groups; g += 2) {
     const float* s = sums + 4 * g;
-    asm volatile("stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(matrix_at(piece, spot, g)),
-                 "r"(pack(s[0], s[1], T{})), "r"(pack(s[2], s[3], T{})), "r"(pack(s[4], s[5], T{})),
-                 "r"(pack(s[6], s[7], T{}))
-                 : "memory");
+    asm volatile(
+        "stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(matrix_at(piece, spot, g)),
+        "r"(pack(s[0], s[1], T{})), "r"(pack(s[2], s[3], T{})), "r"(pack(s[4], s[5], T{})),
+        "r"(pack(s[6], s[7], T{}))
+        : "memory");
   }
 }
 
@@ -69,15 +73,15 @@ __device__ inline void add_piece(Shared piece, float* sums, const Spot& spot) {
   }
 }
 
-#ifdef PUT_TMA
 /// All four warps of a warpgroup.
 __device__ inline void group_sync(int group) {
   asm volatile("bar.sync %0, 128;" ::"r"(group + 1) : "memory");
 }
 
-/// Rounds sums of `pieces` pieces and begins to write them to y, one elected thread speaking to the copy engine.
+/// Rounds sums of `pieces` pieces and begins to write them to y, one elected thread speaking to the copy
+/// engine.
 template <int pieces, class T>
-__device__ inline void put(const Section&, const CUtensorMap* y, Shared slots, const float* sums, const Spot& spot) {
+__device__ inline void put(const CUtensorMap* y, Shared slots, const float* sums, const Spot& spot) {
 #pragma unroll
   for (int piece = 0; piece < pieces; ++piece) {
     const Shared slot = slots + piece % 2 * piece_bytes;
@@ -98,35 +102,6 @@ __device__ inline void put(const Section&, const CUtensorMap* y, Shared slots, c
   }
 }
 
-#else
-/// Rounds sums of `pieces` pieces and writes them to y. Each warp works on its own 16 rows of the slots.
-template <int pieces, class T>
-__device__ inline void put(const Section& section, const CUtensorMap*, Shared slots, const float* sums, const Spot& spot) {
-  const int first_row = 16 * spot.warp + spot.lane / 8, group = spot.lane % 8;  // 8 lanes to a row of 128 bytes
-  const int rows = section.rows - spot.row, columns = section.columns - spot.column - 8 * group;
-  const std::int64_t stride = section.y_stride;
-  T* y = static_cast<T*>(section.y) + (spot.row + first_row) * stride + spot.column + 8 * group;
-  __syncwarp();
-#pragma unroll
-  for (int piece = 0; piece < pieces; ++piece) {
-    const Shared slot = slots + piece % 2 * piece_bytes;
-    piece_from_sums<T>(slot, sums + 4 * piece_groups * piece, spot);
-    __syncwarp();
-#pragma unroll
-    for (int i = 0; i < 16; i += 4) {
-      const int row = first_row + i;
-      uint4 line;
-      asm volatile("ld.shared.v4.u32 {%0, %1, %2, %3}, [%4];"
-                   : "=r"(line.x), "=r"(line.y), "=r"(line.z), "=r"(line.w)
-                   : "r"(slot + row * 128 + (group ^ (row & 7)) * 16)
-                   : "memory");
-      if (row < rows && piece * piece_columns < columns)
-        *reinterpret_cast<uint4*>(y + i * stride + piece * piece_columns) = line;
-    }
-  }
-}
-
-#endif
 // What happens to sums in registers.
 
 template <class T, int count>
@@ -163,8 +138,8 @@ __device__ inline void gate_sums(float (&sums)[count]) {
   for (int i = 0; i < count / 2; ++i) sums[i] = sums[i] * sigmoid(sums[i]) * sums[i + count / 2];
 }
 
-/// Turns the pairs (column j, column j + head_dim / 2) of every head by their row's angle, for the 32 columns j that
-/// begin at 32 `part`. Angles lie in shared memory as load_extra laid them: cosines, then sines.
+/// Turns the pairs (column j, column j + head_dim / 2) of every head by their row's angle, for the 32 columns
+/// j that begin at 32 `part`. Angles lie in shared memory as load_extra laid them: cosines, then sines.
 template <int head_dim, int part, int count>
 __device__ inline void rotate_sums(float (&sums)[count], Shared angles, const Spot& spot) {
   constexpr int half = head_dim / 16;  // groups

@@ -7,7 +7,8 @@
 namespace proxyv::inline v0 {
 namespace cuda::kernels::hopper {
 
-/// What a tile's steps are filled from. w comes in two halves: the tile's columns, or with swiglu gates and ups.
+/// What a tile's steps are filled from. w comes in two halves: the tile's columns, or with swiglu gates and
+/// ups.
 struct Source {
   const CUtensorMap *x, *w[2];
   int x_row, w_row[2];
@@ -49,8 +50,8 @@ __device__ inline void fill_steps(const Block<F>& block, const Task& task, Ring&
 }
 
 template <class F>
-__device__ inline void load_steps(const Block<F>& block, const Source& from, const Task& task, Together together,
-                                  Ring& ring) {
+__device__ inline void load_steps(const Block<F>& block, const Source& from, const Task& task,
+                                  Together together, Ring& ring) {
   constexpr int x_half = F::x_bytes / 2, w_half = F::w_bytes / 2;
   const auto load_x = [&](int stage, Shared barrier, int k) {
     copy_box(block.x(stage), from.x, barrier, k, from.x_row);
@@ -84,8 +85,8 @@ __device__ inline void load_steps(const Block<F>& block, const Source& from, con
 
 /// Four boxes of a warpgroup's 64 rows: for each of two columns of boxes, the rows of both warpgroups.
 template <class F>
-__device__ inline void load_extra(const Block<F>& block, const CUtensorMap* map, int row, const int (&column)[2],
-                                  Ring& ring) {
+__device__ inline void load_extra(const Block<F>& block, const CUtensorMap* map, int row,
+                                  const int (&column)[2], Ring& ring) {
   const Shared barrier = claim_stage(block, ring, extra_bytes);
   for (int piece = 0; piece < 2; ++piece)
     for (int half = 0; half < 2; ++half)
@@ -96,8 +97,8 @@ __device__ inline void load_extra(const Block<F>& block, const CUtensorMap* map,
 
 /// Angles, 32 cosines and their sines at a time, or y, two pieces at a time.
 template <class F>
-__device__ inline void load_extras(const Block<F>& block, const Work& work, const Section& section, const Task& task,
-                                   Ring& ring) {
+__device__ inline void load_extras(const Block<F>& block, const Work& work, const Section& section,
+                                   const Task& task, Ring& ring) {
   const int row = task.row * tile_rows;
   if (section.finish == Finish::rotate) {
     const int half = section.head_dim / 2;

@@ -1,8 +1,9 @@
 // Hopper's machinery for tile pipelines, one thin function per instruction: memory barriers, the tensor
-// memory accelerator (TMA), clusters, registers moved between warpgroups, and dependent launches.
+// memory accelerator (TMA), clusters, and registers moved between warpgroups.
 //
 // Addresses of shared memory are 32-bit, as the instructions want them. Only sm_90a code may call these.
-// With PROXYV_SPIN_LIMIT defined, a barrier that is never completed traps instead of hanging the card.
+// With PROXYV_SPIN_LIMIT defined, a barrier that is never completed traps instead of hanging the card: for
+// tests only, since the loop costs the kernels a kilobyte of spilled registers.
 #pragma once
 
 #include <cuda.h>
@@ -30,7 +31,9 @@ __device__ inline void barrier_init(Shared barrier, int arrivals) {
 }
 
 /// After the inits and before anyone, in this cluster or in the copy engine, uses the barriers.
-__device__ inline void barrier_init_fence() { asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory"); }
+__device__ inline void barrier_init_fence() {
+  asm volatile("fence.mbarrier_init.release.cluster;" ::: "memory");
+}
 
 __device__ inline void barrier_arrive(Shared barrier) {
   asm volatile("mbarrier.arrive.shared::cta.b64 _, [%0];" ::"r"(barrier) : "memory");
@@ -38,7 +41,8 @@ __device__ inline void barrier_arrive(Shared barrier) {
 
 /// Arrives and announces `bytes` that the copy engine will deliver in this phase.
 __device__ inline void barrier_expect(Shared barrier, int bytes) {
-  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes) : "memory");
+  asm volatile("mbarrier.arrive.expect_tx.shared::cta.b64 _, [%0], %1;" ::"r"(barrier), "r"(bytes)
+               : "memory");
 }
 
 /// The same place in the shared memory of block `rank` of the cluster.
@@ -48,8 +52,8 @@ __device__ inline Shared peer_address(Shared local, int rank) {
   return peer;
 }
 
-/// Arrives at a barrier of another block; `barrier` is a peer_address. Publishes no ordinary stores to that block:
-/// a release at cluster scope is a fence of the whole card, too dear for every stage.
+/// Arrives at a barrier of another block; `barrier` is a peer_address. Publishes no ordinary stores to that
+/// block: a release at cluster scope is a fence of the whole card, too dear for every stage.
 __device__ inline void barrier_arrive_peer(Shared barrier) {
   asm volatile("mbarrier.arrive.shared::cluster.b64 _, [%0];" ::"r"(barrier) : "memory");
 }
@@ -98,14 +102,10 @@ struct Ring {
 
 // The copy engine. A box of a tensor map goes to shared memory and completes bytes on a barrier.
 
-__device__ inline void prefetch_map(const CUtensorMap* map) {
-  asm volatile("prefetch.tensormap [%0];" ::"l"(map) : "memory");
-}
-
 __device__ inline void copy_box(Shared to, const CUtensorMap* map, Shared barrier, int inner, int outer) {
   asm volatile(
-      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], [%2];" ::"r"(
-          to),
+      "cp.async.bulk.tensor.2d.shared::cluster.global.mbarrier::complete_tx::bytes [%0], [%1, {%3, %4}], "
+      "[%2];" ::"r"(to),
       "l"(map), "r"(barrier), "r"(inner), "r"(outer)
       : "memory");
 }
@@ -127,8 +127,8 @@ __device__ inline void prefetch_box(const CUtensorMap* map, int inner, int outer
 
 /// A box back to memory; what lies outside the tensor is left out. Belongs to the next commit_stores.
 __device__ inline void store_box(const CUtensorMap* map, Shared from, int inner, int outer) {
-  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map), "r"(from),
-               "r"(inner), "r"(outer)
+  asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map),
+               "r"(from), "r"(inner), "r"(outer)
                : "memory");
 }
 __device__ inline void commit_stores() { asm volatile("cp.async.bulk.commit_group;" ::: "memory"); }
@@ -183,15 +183,6 @@ __device__ inline void take_registers() {
 template <int registers>
 __device__ inline void give_registers() {
   asm volatile("setmaxnreg.dec.sync.aligned.u32 %0;" ::"n"(registers));
-}
-
-template <int id, int threads>
-__device__ inline void named_arrive() {
-  asm volatile("bar.arrive %0, %1;" ::"n"(id), "n"(threads) : "memory");
-}
-template <int id, int threads>
-__device__ inline void named_sync() {
-  asm volatile("bar.sync %0, %1;" ::"n"(id), "n"(threads) : "memory");
 }
 
 }  // namespace cuda::kernels::hopper

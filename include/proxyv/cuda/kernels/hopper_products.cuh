@@ -21,9 +21,9 @@ struct CutShape {
   int columns;       ///< of a tile
   float step, tile;  ///< clocks of a step along K, and of beginning and finishing a tile
 };
-inline constexpr CutShape cut_shapes[] = {{256, 1045, 3500}, {128, 600, 2500}};
+inline constexpr CutShape cut_shapes[] = {{256, 1045, 6000}, {128, 720, 3500}};
 
-/// When to split K between the blocks of a cluster.
+/// When to split K between the blocks of a cluster. All but `tail` are for tests.
 enum class Split : std::uint8_t { tail, none, all };
 
 inline bool aligned(const void* pointer, std::uintptr_t to) {
@@ -33,21 +33,24 @@ inline bool aligned(const void* pointer, std::uintptr_t to) {
 template <class T>
 bool part_fits(const Product<T>& job, int i) {
   if (job.n[i] == 0) return true;
-  return job.n[i] > 0 && job.n[i] % 8 == 0 && job.n[i] < (1 << 30) && aligned(job.w[i], 16) && aligned(job.y[i], 16) &&
-         job.y_stride[i] % 8 == 0 && aligned(job.bias[i], 4);
+  return job.n[i] > 0 && job.n[i] % 8 == 0 && job.n[i] < (1 << 30) && aligned(job.w[i], 16) &&
+         aligned(job.y[i], 16) && job.y_stride[i] % 8 == 0 && job.y_stride[i] >= job.n[i] &&
+         aligned(job.bias[i], 4);
 }
 
 template <class T>
 bool job_fits(const Product<T>& job) {
   if (job.row != nullptr || job.gain != nullptr) return false;
-  if (job.x.cols < 64 || job.x.cols % 8 != 0 || job.x.cols >= (1 << 30) || job.x.rows >= (1 << 30)) return false;
-  if (job.x.stride % 8 != 0 || !aligned(job.x.data, 16)) return false;
+  if (job.x.cols < 64 || job.x.cols % 8 != 0 || job.x.cols >= (1 << 30) || job.x.rows >= (1 << 30))
+    return false;
+  if (job.x.stride % 8 != 0 || job.x.stride < job.x.cols || !aligned(job.x.data, 16)) return false;
   if (!part_fits(job, 0)) return false;
   if (job.kind == JobKind::store) return true;
   if (job.kind == JobKind::swiglu) return job.n[0] == job.n[1] && aligned(job.w[1], 16);
   const bool rotates = job.rotary != nullptr;
   if (rotates && job.head_dim != 64 && job.head_dim != 128) return false;
-  if (rotates && (!aligned(job.rotary, 16) || job.rotary_stride % 4 != 0)) return false;
+  if (rotates && (!aligned(job.rotary, 16) || job.rotary_stride % 4 != 0 || job.rotary_stride < job.head_dim))
+    return false;
   return part_fits(job, 1) && part_fits(job, 2);
 }
 
@@ -55,7 +58,8 @@ bool job_fits(const Product<T>& job) {
 template <class T>
 int maps_of(const Product<T>* jobs, int count) {
   int maps = 0;
-  for (int i = 0; i < count; ++i) maps += jobs[i].kind == JobKind::heads ? 8 : jobs[i].kind == JobKind::swiglu ? 4 : 3;
+  for (int i = 0; i < count; ++i)
+    maps += jobs[i].kind == JobKind::heads ? 8 : jobs[i].kind == JobKind::swiglu ? 4 : 3;
   return maps;
 }
 
@@ -80,8 +84,8 @@ constexpr CUtensorMapDataType map_type() {
 
 /// A map of row-major [rows, cols] in boxes of box_rows rows of 128 bytes; what lies outside reads as zero.
 template <class T>
-cudaError_t make_map(CUtensorMap& map, const T* data, std::int64_t rows, std::int64_t cols, std::int64_t stride,
-                     int box_rows) {
+cudaError_t make_map(CUtensorMap& map, const T* data, std::int64_t rows, std::int64_t cols,
+                     std::int64_t stride, int box_rows) {
   const auto encode = map_encoder();
   if (encode == nullptr) return cudaErrorNotSupported;
   const cuuint64_t extents[2] = {static_cast<cuuint64_t>(cols), static_cast<cuuint64_t>(rows)};
@@ -137,12 +141,10 @@ class Cutter {
   Section section_of(const Product<T>& job, int part) const {
     Section section;
     const bool gated = job.kind == JobKind::swiglu;
-    section.rows = static_cast<int>(job.x.rows);
     section.columns = static_cast<int>(job.n[part]);
-    section.y = job.y[part];
-    section.y_stride = job.y_stride[part];
     section.row_tiles = static_cast<int>(ceil_div(job.x.rows, tile_rows));
-    section.column_tiles = static_cast<int>(ceil_div(job.n[part], gated ? shape_.columns / 2 : shape_.columns));
+    section.column_tiles =
+        static_cast<int>(ceil_div(job.n[part], gated ? shape_.columns / 2 : shape_.columns));
     section.steps = static_cast<int>(ceil_div(job.x.cols, tile_depth));
     section.bias = gated ? nullptr : job.bias[part];
     if (gated) section.finish = Finish::swiglu;
@@ -163,8 +165,9 @@ class Cutter {
   cudaError_t status_ = cudaSuccess;
 };
 
-/// How many pairs stay whole: all, or all but those of a last turn that leaves half of the clusters without work.
-/// A split half must be longer than the ring, or the two blocks' signals for one tile might meet those for the next.
+/// How many pairs stay whole: all, or all but those of a last turn that leaves half of the clusters without
+/// work. A split half must be longer than the ring, or the two blocks' signals for one tile might meet those
+/// for the next.
 inline int whole_pairs(int pairs, int clusters, std::int64_t least_depth, Split split) {
   if (least_depth < 12 * tile_depth || split == Split::none) return pairs;
   if (split == Split::all) return 0;
@@ -202,7 +205,9 @@ float estimate(const Product<T>* const* jobs, int count, const CutShape& shape, 
 
 template <class T>
 Cut best_cut(const Product<T>* const* jobs, int count, int clusters) {
-  const auto clocks = [&](Cut cut) { return estimate(jobs, count, cut_shapes[static_cast<int>(cut)], clusters); };
+  const auto clocks = [&](Cut cut) {
+    return estimate(jobs, count, cut_shapes[static_cast<int>(cut)], clusters);
+  };
   return clocks(Cut::narrow) < clocks(Cut::wide) ? Cut::narrow : Cut::wide;
 }
 
@@ -265,7 +270,8 @@ cudaError_t hopper_products(const Product<T>* jobs, int count, const Where& wher
     using namespace kernels::hopper;
     const Product<T>* order[max_jobs];  // long tiles first
     for (int i = 0; i < count; ++i) order[i] = jobs + i;
-    std::stable_sort(order, order + count, [](const auto* a, const auto* b) { return a->x.cols > b->x.cols; });
+    std::stable_sort(order, order + count,
+                     [](const auto* a, const auto* b) { return a->x.cols > b->x.cols; });
     const int clusters = std::max(1, where.multiprocessors / cluster_blocks);
     return products_cut(order, count, where, best_cut(order, count, clusters), Split::tail);
   }

@@ -1,8 +1,9 @@
 // The kernel of hopper_products: persistent blocks of one warpgroup that loads and two that multiply.
 //
-// A thread of the first warpgroup fills a ring of stages (hopper_load.cuh); the two others each multiply 64 of the
-// tile's 128 rows with wgmma and finish them (hopper_finish.cuh) while the ring already fills for the next tile.
-// Where a cluster splits K, each block finishes the rows of one warpgroup, with the other block's sums added.
+// A thread of the first warpgroup fills a ring of stages (hopper_load.cuh); the two others each multiply 64
+// of the tile's 128 rows with wgmma and finish them (hopper_finish.cuh) while the ring already fills for the
+// next tile. Where a cluster splits K, each block finishes the rows of one warpgroup, with the other block's
+// sums added.
 #pragma once
 
 #include "proxyv/cuda/kernels/hopper_finish.cuh"
@@ -12,10 +13,11 @@
 namespace proxyv::inline v0 {
 namespace cuda::kernels::hopper {
 
-/// One warpgroup's 64 rows of a tile.
-template <class F>
-__device__ inline void multiply(const Block<F>& block, float (&sums)[F::sums], int steps, Ring& ring, int group,
-                                int lane, bool first) {
+/// One warpgroup's 64 rows of a tile. Calls meanwhile() when nothing is left but to wait for the last
+/// products.
+template <class F, class Meanwhile>
+__device__ inline void multiply(const Block<F>& block, float (&sums)[F::sums], int steps, Ring& ring,
+                                int group, int lane, Meanwhile meanwhile) {
   int last = 0;
   for (int step = 0; step < steps; ++step) {
     barrier_wait(block.full(ring.stage), ring.phase);
@@ -27,12 +29,10 @@ __device__ inline void multiply(const Block<F>& block, float (&sums)[F::sums], i
     wgmma_commit();
     wgmma_wait<1>();
     if (step > 0) release_stage(block, last, lane);
-#ifdef STAGGER
-    if (first && group == 0 && step == (steps < 3 ? steps - 1 : 2)) asm volatile("bar.arrive 3, 256;" ::: "memory");
-#endif
     last = ring.stage;
     ring.advance<F::stages>();
   }
+  meanwhile();
   wgmma_wait<0>();
   release_stage(block, last, lane);
 }
@@ -61,6 +61,15 @@ __device__ inline void add_share(const Block<F>& block, float* sums, int stage, 
   }
 }
 
+/// Gives up a stage that was read with ordinary loads.
+template <class F>
+__device__ inline void release_read_stage(const Block<F>& block, Ring& ring, int lane) {
+  copy_fence();
+  __syncwarp();
+  release_stage(block, ring.stage, lane);
+  ring.advance<F::stages>();
+}
+
 /// Adds the halves of a split K: those of warpgroup g in block g of the cluster.
 template <class F>
 __device__ inline void exchange(const Block<F>& block, float (&sums)[F::sums], const Spot& spot, Ring& ring,
@@ -77,10 +86,7 @@ __device__ inline void exchange(const Block<F>& block, float (&sums)[F::sums], c
       barrier_wait(block.open(part), phase);
       send_share(block, mine, part, ring.stage, thread);
     }
-    copy_fence();
-    __syncwarp();
-    release_stage(block, ring.stage, spot.lane);
-    ring.advance<F::stages>();
+    release_read_stage(block, ring, spot.lane);
   }
 }
 
@@ -89,20 +95,20 @@ template <class F, class Use>
 __device__ inline void take_extra(const Block<F>& block, Ring& ring, int lane, Use use) {
   barrier_wait(block.full(ring.stage), ring.phase);
   use(block.stage(ring.stage));
-  __syncwarp();
-  release_stage(block, ring.stage, lane);
-  ring.advance<F::stages>();
+  release_read_stage(block, ring, lane);
 }
 
 /// Extras of rows that the other block finishes.
 template <class F>
 __device__ inline void pass_extras(const Block<F>& block, const Section& section, Ring& ring, int lane) {
-  for (int i = 0; i < extras_of<F>(section); ++i) take_extra(block, ring, lane, [](Shared) {});
+  const int angles = section.finish == Finish::rotate ? section.head_dim / (2 * angle_columns) : 0;
+  const int extras = angles + (section.add ? F::parts : 0);
+  for (int i = 0; i < extras; ++i) take_extra(block, ring, lane, [](Shared) {});
 }
 
 template <class F>
-__device__ inline void rotate(const Block<F>& block, float (&sums)[F::sums], const Section& section, const Spot& spot,
-                              Ring& ring) {
+__device__ inline void rotate(const Block<F>& block, float (&sums)[F::sums], const Section& section,
+                              const Spot& spot, Ring& ring) {
   if (section.head_dim == 128) {
     take_extra(block, ring, spot.lane, [&](Shared angles) { rotate_sums<128, 0>(sums, angles, spot); });
     take_extra(block, ring, spot.lane, [&](Shared angles) { rotate_sums<128, 1>(sums, angles, spot); });
@@ -119,7 +125,7 @@ __device__ inline void finish(const Block<F>& block, float (&sums)[F::sums], con
   const Shared slots = block.slots(spot.group);
   if (section.finish == Finish::swiglu) {
     gate_sums(sums);
-    put<pieces / 2, T>(section, y, slots, sums, spot);
+    put<pieces / 2, T>(y, slots, sums, spot);
     return;
   }
   if (section.bias != nullptr) add_bias<T>(sums, section, spot);
@@ -135,7 +141,7 @@ __device__ inline void finish(const Block<F>& block, float (&sums)[F::sums], con
     }
   }
   activate_sums(sums, section.act);
-  put<pieces, T>(section, y, slots, sums, spot);
+  put<pieces, T>(y, slots, sums, spot);
 }
 
 template <class F>
@@ -147,17 +153,17 @@ __device__ inline void multiply_tiles(const Block<F>& block, const Work& work) {
   wait_for_previous();
   Ring ring;
   unsigned split_phase = 0;
+  Place next = block.place(block.first);
   for (int item = block.first; item < block.items; item += block.step) {
-    const Place place = block.place(item);
+    const Place place = next;
     const Section& section = block.sections[place.section];
     const Task task = task_of(section, place, block.rank);
     spot.row = task.row * tile_rows + spot.group * half_rows;
     spot.column = task.column * (section.finish == Finish::swiglu ? F::columns / 2 : F::columns);
     float sums[F::sums];
-#ifdef STAGGER
-    if (item == block.first && spot.group == 1) asm volatile("bar.sync 3, 256;" ::: "memory");
-#endif
-    multiply(block, sums, task.steps, ring, spot.group, spot.lane, item == block.first);
+    multiply(block, sums, task.steps, ring, spot.group, spot.lane, [&] {
+      if (item + block.step < block.items) next = block.place(item + block.step);
+    });
     if (place.together == Together::split) {
       exchange(block, sums, spot, ring, split_phase);
       split_phase ^= 1;
@@ -179,9 +185,7 @@ __global__ void __launch_bounds__(F::threads, 1) products_kernel(const __grid_co
   set_up(block, shared, work);
   if (threadIdx.x < 128) {
     give_registers<40>();
-    const int warp = __shfl_sync(0xffffffff, threadIdx.x / 32, 0);
-    if (warp == 0 && elect_one()) load_tiles(block, work);
-    else if (warp == 1 && elect_one()) pass_releases(block);
+    if (__shfl_sync(0xffffffff, threadIdx.x / 32, 0) == 0 && elect_one()) load_tiles(block, work);
   } else {
     take_registers<232>();
     multiply_tiles(block, work);

@@ -1,10 +1,11 @@
 // What a launch of hopper_products has to do, as the kernel receives it, and who does which tile when.
 //
 // Every job is cut into sections, one per output matrix; a section's output is cut into tiles of 128 rows.
-// Blocks work in clusters of two on two neighbouring tiles, so that what both read travels once (TMA multicast):
-// one tile above the other, sharing the weights, or, in an odd last row of tiles, side by side, sharing x. Pairs of
-// tiles are numbered through all sections and dealt out in turn. Where the last turn would leave most clusters
-// idle, its tiles are dealt out singly, and the two blocks of a cluster each sum one half of K.
+// Blocks work in clusters of two on two neighbouring tiles, so that what both read travels once (TMA
+// multicast): one tile above the other, sharing the weights, or, in an odd last row of tiles, side by side,
+// sharing x. Pairs of tiles are numbered through all sections and dealt out in turn. Where the last turn
+// would leave most clusters idle, its tiles are dealt out singly, and the two blocks of a cluster each sum
+// one half of K.
 #pragma once
 
 #include <cuda.h>
@@ -32,16 +33,14 @@ enum class Finish : std::uint8_t { store, swiglu, rotate };
 struct Section {
   int first = 0;  ///< number of its first pair of tiles
   int row_tiles = 0, column_tiles = 0;
-  int steps = 0;    ///< of tile_depth along K
-  int rows = 0, columns = 0;  ///< of y
+  int steps = 0;                                             ///< of tile_depth along K
+  int columns = 0;                                           ///< of y
   std::uint8_t x_map = 0, w_map = 0, up_map = 0, y_map = 0;  ///< up_map is w_map but for swiglu
   std::uint8_t rotary_map = 0, head_dim = 0;
   Finish finish = Finish::store;
   Act act = Act::none;
   bool add = false;  ///< beta
   const void* bias = nullptr;
-  void* y = nullptr;
-  std::int64_t y_stride = 0;
 };
 
 /// The kernel's one parameter.
@@ -72,8 +71,8 @@ __host__ __device__ inline int pairs_of(int row_tiles, int column_tiles) {
   return row_tiles / 2 * column_tiles + row_tiles % 2 * ((column_tiles + 1) / 2);
 }
 
-/// Pair number `index` of a section: band by band; in a band column by column, downwards. The odd last row follows
-/// every second column of the last band, so that the weights it reads are still in the cache.
+/// Pair number `index` of a section: band by band; in a band column by column, downwards. The odd last row
+/// follows every second column of the last band, so that the weights it reads are still in the cache.
 __host__ __device__ inline Place place_in(int row_tiles, int column_tiles, int index) {
   const int stacked = row_tiles / 2;
   const int banded = stacked / band * band;

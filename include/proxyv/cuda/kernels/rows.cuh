@@ -47,7 +47,7 @@ __global__ void fill_kernel(T* y, std::int64_t n, std::uint64_t key, float width
   let_next_begin();
   for_each_item(n, [&](std::int64_t i) {
     const float part = static_cast<float>(uniform_number(key, static_cast<std::uint64_t>(i)) - 0.5);
-    y[i] = as_element<T>(__fadd_rn(centre, __fmul_rn(width, part)));  // rounded as host code rounds it
+    y[i] = as_element<T>(static_cast<float>(double{centre} + double{width} * double{part}));  // exact product: as host code
   });
 }
 

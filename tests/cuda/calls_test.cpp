@@ -1,0 +1,159 @@
+// The wrappers behind calls.hpp, and that they count. Link with -Wl,--wrap=NAME for each WRAP below.
+//
+// Only successes count as made; a call that fails on purpose does not reach the runtime. This file also
+// replaces the global operator new of its program with one that counts.
+#include "cuda/calls.hpp"
+
+#include <cublasLt.h>
+#include <cuda_runtime_api.h>
+
+#include <array>
+#include <atomic>
+#include <cstdlib>
+#include <new>
+
+#include "cuda/gpu.hpp"
+#include "support/catch.hpp"
+
+namespace {
+
+using calls::Call;
+
+constexpr auto kinds = static_cast<std::size_t>(Call::number);
+std::array<std::atomic<std::int64_t>, kinds> counts{};
+std::array<std::atomic<int>, kinds> until_failure{};  // 0: none fails
+std::atomic<bool> armed{false};
+std::atomic<std::int64_t> allocations{0};
+
+bool fails(Call call) {
+  auto& left = until_failure[static_cast<std::size_t>(call)];
+  return left.load() > 0 && left.fetch_sub(1) == 1;
+}
+template <class Status>
+Status counted(Call call, Status status) {
+  if (static_cast<int>(status) == 0) ++counts[static_cast<std::size_t>(call)];
+  return status;
+}
+
+void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
+  if (armed.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
+  if (bytes == 0) bytes = 1;
+  if (alignment <= alignof(std::max_align_t)) return std::malloc(bytes);
+  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+}
+void* allocate_or_throw(std::size_t bytes, std::size_t alignment) {
+  void* data = bytes > std::size_t{1} << 62 ? nullptr : allocate(bytes, alignment);
+  if (data == nullptr) throw std::bad_alloc();
+  return data;
+}
+
+}  // namespace
+
+namespace calls {
+
+std::int64_t made(Call call) { return counts[static_cast<std::size_t>(call)]; }
+void fail_after(Call call, int good) { until_failure[static_cast<std::size_t>(call)] = good + 1; }
+std::int64_t begin_counting_new() {
+  allocations = 0;
+  armed = true;
+  return 0;
+}
+std::int64_t end_counting_new() {
+  armed = false;
+  return allocations;
+}
+
+}  // namespace calls
+
+// WRAP(what it counts as, name, status when it fails on purpose, (parameters), (arguments))
+#define WRAP(kind, name, failure, parameters, arguments)                              \
+  extern "C" decltype(failure) __real_##name parameters;                              \
+  extern "C" decltype(failure) __wrap_##name parameters;                              \
+  extern "C" decltype(failure) __wrap_##name parameters {                             \
+    return fails(Call::kind) ? failure : counted(Call::kind, __real_##name arguments); \
+  }
+
+WRAP(device_alloc, cudaMalloc, cudaErrorMemoryAllocation, (void** p, std::size_t n), (p, n))
+WRAP(host_alloc, cudaHostAlloc, cudaErrorMemoryAllocation, (void** p, std::size_t n, unsigned flags), (p, n, flags))
+WRAP(device_free, cudaFree, cudaErrorInvalidValue, (void* p), (p))
+WRAP(host_free, cudaFreeHost, cudaErrorInvalidValue, (void* p), (p))
+WRAP(stream_create, cudaStreamCreateWithFlags, cudaErrorMemoryAllocation, (cudaStream_t* s, unsigned flags), (s, flags))
+WRAP(stream_destroy, cudaStreamDestroy, cudaErrorInvalidValue, (cudaStream_t s), (s))
+WRAP(event_create, cudaEventCreateWithFlags, cudaErrorMemoryAllocation, (cudaEvent_t* e, unsigned flags), (e, flags))
+WRAP(event_destroy, cudaEventDestroy, cudaErrorInvalidValue, (cudaEvent_t e), (e))
+WRAP(launch, cudaLaunchKernelExC, cudaErrorLaunchOutOfResources, (const cudaLaunchConfig_t* c, const void* f, void** a), (c, f, a))
+WRAP(copy, cudaMemcpyAsync, cudaErrorInvalidValue, (void* to, const void* from, std::size_t n, cudaMemcpyKind kind, cudaStream_t s), (to, from, n, kind, s))
+WRAP(graph_launch, cudaGraphLaunch, cudaErrorMemoryAllocation, (cudaGraphExec_t g, cudaStream_t s), (g, s))
+WRAP(graph_instantiate, cudaGraphInstantiate, cudaErrorMemoryAllocation, (cudaGraphExec_t * e, cudaGraph_t g, unsigned long long flags), (e, g, flags))
+WRAP(graph_destroy, cudaGraphExecDestroy, cudaErrorInvalidValue, (cudaGraphExec_t e), (e))
+WRAP(library_create, cublasLtCreate, CUBLAS_STATUS_NOT_INITIALIZED, (cublasLtHandle_t * h), (h))
+WRAP(library_destroy, cublasLtDestroy, CUBLAS_STATUS_NOT_INITIALIZED, (cublasLtHandle_t h), (h))
+WRAP(matmul, cublasLtMatmul, CUBLAS_STATUS_EXECUTION_FAILED,
+     (cublasLtHandle_t h, cublasLtMatmulDesc_t d, const void* alpha, const void* a, cublasLtMatrixLayout_t al, const void* b, cublasLtMatrixLayout_t bl,
+      const void* beta, const void* c, cublasLtMatrixLayout_t cl, void* y, cublasLtMatrixLayout_t yl, const cublasLtMatmulAlgo_t* algo, void* space,
+      std::size_t bytes, cudaStream_t s),
+     (h, d, alpha, a, al, b, bl, beta, c, cl, y, yl, algo, space, bytes, s))
+
+// Waits count when there was something to wait for.
+extern "C" cudaError_t __real_cudaEventSynchronize(cudaEvent_t e);
+extern "C" cudaError_t __wrap_cudaEventSynchronize(cudaEvent_t e);
+extern "C" cudaError_t __wrap_cudaEventSynchronize(cudaEvent_t e) {
+  if (cudaEventQuery(e) == cudaErrorNotReady) {
+    static_cast<void>(cudaGetLastError());  // not an error, but kept as one
+    counted(Call::blocked, cudaSuccess);
+  }
+  return __real_cudaEventSynchronize(e);
+}
+extern "C" cudaError_t __real_cudaStreamSynchronize(cudaStream_t s);
+extern "C" cudaError_t __wrap_cudaStreamSynchronize(cudaStream_t s);
+extern "C" cudaError_t __wrap_cudaStreamSynchronize(cudaStream_t s) {
+  return fails(Call::blocked) ? cudaErrorLaunchFailure : counted(Call::blocked, __real_cudaStreamSynchronize(s));
+}
+extern "C" cudaError_t __real_cudaDeviceSynchronize();
+extern "C" cudaError_t __wrap_cudaDeviceSynchronize();
+extern "C" cudaError_t __wrap_cudaDeviceSynchronize() { return counted(Call::blocked, __real_cudaDeviceSynchronize()); }
+
+// Not inlined: g++ would see free() meet a pointer of operator new and warn.
+[[gnu::noinline]] void* operator new(std::size_t n) { return allocate_or_throw(n, 1); }
+[[gnu::noinline]] void* operator new[](std::size_t n) { return allocate_or_throw(n, 1); }
+[[gnu::noinline]] void* operator new(std::size_t n, std::align_val_t a) { return allocate_or_throw(n, static_cast<std::size_t>(a)); }
+[[gnu::noinline]] void* operator new[](std::size_t n, std::align_val_t a) { return allocate_or_throw(n, static_cast<std::size_t>(a)); }
+[[gnu::noinline]] void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate(n, 1); }
+[[gnu::noinline]] void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocate(n, 1); }
+[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete[](void* p) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
+[[gnu::noinline]] void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
+
+TEST_CASE("calls: allocations of operator new are counted while asked for") {
+  calls::begin_counting_new();
+  ::operator delete(::operator new(10));
+  CHECK(calls::end_counting_new() == 1);
+  ::operator delete(::operator new(10));
+  CHECK(calls::end_counting_new() == 1);
+}
+
+TEST_CASE("calls: a call that is told to fails, once") {
+  void* p = nullptr;
+  {
+    const calls::Failing failing(Call::device_alloc);
+    CHECK(cudaMalloc(&p, 16) == cudaErrorMemoryAllocation);
+  }
+  NEEDS_GPU();
+  CHECK(calls::made_by(Call::device_alloc, [&] { CHECK(cudaMalloc(&p, 16) == cudaSuccess); }) == 1);
+  CHECK(calls::made_by(Call::device_free, [&] { CHECK(cudaFree(p) == cudaSuccess); }) == 1);
+  {
+    const calls::Failing failing(Call::device_alloc, 1);
+    CHECK(cudaMalloc(&p, 16) == cudaSuccess);
+    CHECK(cudaFree(p) == cudaSuccess);
+    CHECK(cudaMalloc(&p, 16) == cudaErrorMemoryAllocation);
+    CHECK(cudaMalloc(&p, 16) == cudaSuccess);
+    CHECK(cudaFree(p) == cudaSuccess);
+  }
+}

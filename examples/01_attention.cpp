@@ -2,9 +2,12 @@
 #include <cmath>
 #include <cstdio>
 
+#include "lesson.hpp"
 #include "proxyv/proxyv.hpp"
 
 namespace pv = proxyv;
+using Engine = lesson::Engine<pv::ReferenceBackend>;
+using lesson::Matrix;
 
 // One row per token. A token asks with its query, is found by its key, and gives its value.
 constexpr int tokens = 3, dim = 2;
@@ -38,19 +41,20 @@ int main() {
     std::printf("\n");
   }
 
-  // The same with an engine. Views are windows into the arrays above; nothing is copied.
-  pv::ReferenceBackend be({});
-  float out[tokens][dim] = {};
-  const std::int32_t positions[tokens] = {0, 1, 2};
-  pv::AttentionArgs<float, pv::HostSpace> args({.query = 1, .kv = 1, .dim = dim}, {positions, tokens});
-  args.add({.keys = {&keys[0][0], tokens, dim},
-            .values = {&values[0][0], tokens, dim},
+  // The same with an engine. Views are windows into matrices that are ours; the engine copies nothing.
+  Engine be({});
+  const Matrix q(queries), k(keys), v(values);
+  Matrix out(tokens, dim);
+  const lesson::Ids positions{0, 1, 2};
+  pv::AttentionArgsOf<Engine> args({.query = 1, .kv = 1, .dim = dim}, positions.span());
+  args.add({.keys = k.view(),
+            .values = v.view(),
             .visible = pv::Visible::causal,  // a key is seen when its position is not after the query's
-            .positions = {positions, tokens}});
-  be.attention({&queries[0][0], tokens, dim}, {&out[0][0], tokens, dim}, args);
+            .positions = positions.span()});
+  be.attention(q.view(), out.view(), args);
 
   std::printf("\nwhat each token takes away\n           by hand         engine\n");
   for (int i = 0; i < tokens; ++i)
     std::printf("token %d  %5.2f  %5.2f   %5.2f  %5.2f\n", i, static_cast<double>(by_hand[i][0]), static_cast<double>(by_hand[i][1]),
-                static_cast<double>(out[i][0]), static_cast<double>(out[i][1]));
+                static_cast<double>(out.view()(i, 0)), static_cast<double>(out.view()(i, 1)));
 }

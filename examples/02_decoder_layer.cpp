@@ -8,7 +8,7 @@
 #include "proxyv/proxyv.hpp"
 
 namespace pv = proxyv;
-using Engine = pv::ReferenceBackend;
+using Engine = lesson::Engine<pv::ReferenceBackend>;
 using lesson::Matrix, lesson::noise;
 
 // The sizes of a decoder are a struct of constants; Tiny is a toy of the usual shape.
@@ -36,7 +36,7 @@ pv::DecoderLayer<Engine, Sizes> make_layer(const Weights& w) {
 }
 
 /// Runs the layer on the rows of x that follow what the cache already holds.
-void run(Engine& be, const pv::DecoderLayer<Engine, Sizes>& layer, pv::View<float> x, pv::KvCache<Engine>& cache) {
+void run(Engine& be, const pv::DecoderLayer<Engine, Sizes>& layer, pv::Out<Engine> x, pv::KvCache<Engine>& cache) {
   const pv::index_t past = cache.length(), n = x.rows();
   cache.require(n);         // or a CacheFullError
   auto frame = be.frame();  // scratch memory, given back at the end of this function

@@ -2,10 +2,11 @@
 // Nothing is computed here: PlanBackend runs the layers and only counts.
 #include <cstdio>
 
+#include "lesson.hpp"
 #include "proxyv/proxyv.hpp"
 
 namespace pv = proxyv;
-using Engine = pv::ReferenceBackend;
+using Engine = lesson::Engine<pv::ReferenceBackend>;
 using pv::index_t;
 using Sizes = pv::presets::Vicuna7B;
 using Plan = pv::PlanBackend<Engine>;
@@ -40,7 +41,7 @@ int main() {
   const double all = prefill.flops(), layers = Sizes::layers;
 
   // Where does it go? Run one FFN and one lm_head on a counting engine of their own.
-  const auto rows = pv::View<float>(nullptr, layout.rows(), Sizes::hidden);
+  const auto rows = pv::Out<Engine>(nullptr, layout.rows(), Sizes::hidden);
   Plan ffn, head;
   pv::Ffn<Engine>(weights.layers[0].gate, weights.layers[0].up, weights.layers[0].down).add_to(ffn, rows, rows);
   decoder.head()(head, rows.row_range(0, 1), rows.row_range(0, 1), {nullptr, 1, Sizes::vocab});

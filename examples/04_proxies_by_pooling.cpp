@@ -6,6 +6,7 @@
 #include "proxyv/proxyv.hpp"
 
 namespace pv = proxyv;
+using Engine = lesson::Engine<pv::ReferenceBackend>;
 using lesson::Matrix;
 using pv::index_t;
 
@@ -44,7 +45,7 @@ int main() {
     for (index_t x = 4; x < 8; ++x) set(y, x, 3.f);  // an even block
   print_raster("64 vision tokens", full, grid.side);
 
-  pv::ReferenceBackend be({});
+  Engine be({});
   Matrix proxies(grid.pooled_rows(), 1);
   be.bilinear_pool(full.view(), proxies.view(), grid);
   print_raster("\n4 proxies: the mean of the inner 2 x 2 of each block", proxies, grid.pooled_side());

@@ -7,7 +7,7 @@
 #include "proxyv/proxyv.hpp"
 
 namespace pv = proxyv;
-using Engine = pv::ReferenceBackend;
+using Engine = lesson::Engine<pv::ReferenceBackend>;
 using lesson::Matrix, lesson::noise;
 using pv::index_t;
 

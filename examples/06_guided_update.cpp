@@ -7,7 +7,7 @@
 #include "proxyv/proxyv.hpp"
 
 namespace pv = proxyv;
-using Engine = pv::ReferenceBackend;
+using Engine = lesson::Engine<pv::ReferenceBackend>;
 using lesson::Matrix, lesson::noise;
 using pv::index_t;
 using Sizes = pv::presets::Tiny;
@@ -17,7 +17,7 @@ using Update = pv::VisionUpdate<Engine, Sizes>;
 pv::Cost cost_at_real_size(bool folded) {
   using Big = pv::presets::Vicuna7B;
   constexpr index_t d = Big::hidden, h = Big::update_inner;
-  const auto shape = [](index_t rows, index_t cols) { return pv::Weight<>(nullptr, pv::DType::bf16, rows, cols); };
+  const auto shape = [](index_t rows, index_t cols) { return pv::WeightOf<Engine>(nullptr, pv::DType::bf16, rows, cols); };
   const pv::Grid grid{.crops = 5, .side = Big::crop_side, .factor = Big::proxy_factor};
   pv::VisionUpdate<Engine, Big> update({shape(h, d), shape(h, d), shape(h, 2 * h), shape(d, h), {nullptr, d}}, Big::norm_eps);
 

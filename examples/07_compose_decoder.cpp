@@ -7,7 +7,7 @@
 #include "proxyv/eigen.hpp"
 
 namespace pv = proxyv;
-using Engine = pv::EigenBackend;
+using Engine = lesson::Engine<pv::EigenBackend>;
 using lesson::Matrix, lesson::noise;
 using pv::index_t;
 

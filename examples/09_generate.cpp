@@ -8,7 +8,7 @@
 #include "proxyv/eigen.hpp"
 
 namespace pv = proxyv;
-using Engine = pv::EigenBackend;
+using Engine = lesson::Engine<pv::EigenBackend>;
 using lesson::Matrix, lesson::noise;
 using Model = pv::ProxyDecoder<Engine, pv::presets::Tiny>;
 
@@ -36,7 +36,7 @@ int main() {
   const pv::TokenLayout layout({prompt.data(), static_cast<pv::index_t>(prompt.size())}, {&image, 1}, model.crop_shape());
   const Matrix picture = noise(layout.vision(), model.config().hidden, 1);
 
-  Engine be({.threads = 2, .workspace_bytes = pv::workspace_bytes(model, layout)});
+  Engine be({.workspace_bytes = pv::workspace_bytes(model, layout)});
   pv::Session session(be, model, layout.rows() + 40);  // room for the prompt and 40 tokens more
 
   // Greedy: always the likeliest token. The callback sees each token as it is chosen.

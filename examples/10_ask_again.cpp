@@ -8,7 +8,7 @@
 #include "proxyv/eigen.hpp"
 
 namespace pv = proxyv;
-using Engine = pv::EigenBackend;
+using Engine = lesson::Engine<pv::EigenBackend>;
 using lesson::Matrix, lesson::noise;
 using pv::index_t;
 using Model = pv::ProxyDecoder<Engine, pv::presets::Tiny>;
@@ -59,7 +59,9 @@ int main() {
     const pv::TokenLayout all = layout_of(all_ids);
     pv::Session fresh(be, model, all.rows() + 10);
     fresh.start({all, picture.view()});
-    const char* logits = lesson::same(answer.view(), fresh.logits());
+    Matrix fresh_answer(1, model.config().vocab);
+    be.download(fresh.logits(), fresh_answer.view());
+    const char* logits = lesson::same(answer.view(), fresh_answer.view());
     const bool tokens = session.generate({.max_tokens = 5}) == fresh.generate({.max_tokens = 5});
     std::printf("%-28s %7zu %7.1f  of %.1f; same logits: %s, same next tokens: %s\n", question.c_str(), ids.size(), flops / 1e6,
                 model.plan_prefill(all).flops() / 1e6, logits, tokens ? "yes" : "NO");

@@ -1,29 +1,66 @@
-// What the lessons share: a matrix that owns its numbers, noise to fill it with, and a comparison.
+// What the lessons share: an engine, a matrix that owns its numbers, noise to fill it with, and a comparison.
+//
+// With PROXYV_LESSON_CUDA the lessons run on a GPU; lesson_cuda.hpp says where their matrices lie then.
 #pragma once
 
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <initializer_list>
 #include <vector>
 
-#include "proxyv/core/view.hpp"
 #include "proxyv/backend/sampling.hpp"
+#include "proxyv/core/view.hpp"
+
+#ifdef PROXYV_LESSON_CUDA
+#include "lesson_cuda.hpp"
+#else
+namespace lesson {
+
+/// The engine that a lesson names.
+template <class Named>
+using Engine = Named;
+using Space = proxyv::HostSpace;
+
+/// Memory, and a window into it for engines and for ourselves.
+template <class T>
+using Numbers = std::vector<T>;
+template <class T>
+using Window = proxyv::View<T>;
+
+}  // namespace lesson
+#endif
 
 namespace lesson {
 
 using proxyv::index_t;
 
-/// The library works on memory that somebody else owns. Here that somebody is a std::vector.
+/// The library works on memory that somebody else owns. Here that somebody is a vector.
 struct Matrix {
   index_t rows, cols;
-  std::vector<float> numbers;
+  Numbers<float> numbers;
 
-  Matrix(index_t r, index_t c, float fill = 0.f) : rows(r), cols(c), numbers(static_cast<std::size_t>(r * c), fill) {}
+  Matrix(index_t r, index_t c, float fill = 0.f)
+      : rows(r), cols(c), numbers(static_cast<std::size_t>(r * c), fill) {}
+  /// The numbers of an array.
+  template <std::size_t R, std::size_t C>
+  explicit Matrix(const float (&array)[R][C])
+      : rows(R), cols(C), numbers(&array[0][0], &array[0][0] + R * C) {}
 
-  proxyv::View<float> view() { return {numbers.data(), rows, cols}; }
-  proxyv::View<const float> view() const { return {numbers.data(), rows, cols}; }
-  proxyv::Weight<> weight() const { return proxyv::Weight<>(view()); }
-  proxyv::Span<const float> span() const { return {numbers.data(), rows * cols}; }
+  Window<float> view() { return {numbers.data(), rows, cols}; }
+  Window<const float> view() const { return {numbers.data(), rows, cols}; }
+  proxyv::Weight<Space> weight() const { return {numbers.data(), proxyv::DType::f32, rows, cols}; }
+  proxyv::Span<const float, Space> span() const { return {numbers.data(), rows * cols}; }
+};
+
+/// Positions or token ids.
+struct Ids {
+  Numbers<std::int32_t> numbers;
+
+  Ids(std::initializer_list<std::int32_t> ids) : numbers(ids) {}
+  proxyv::Span<const std::int32_t, Space> span() const {
+    return {numbers.data(), static_cast<index_t>(numbers.size())};
+  }
 };
 
 /// Numbers in [-size, size) that depend on the seed alone.
@@ -35,7 +72,7 @@ inline Matrix noise(index_t rows, index_t cols, std::uint64_t seed, float size =
 }
 
 /// The largest |a - b|, as a share of the largest |b|.
-inline double difference(proxyv::View<const float> a, proxyv::View<const float> b) {
+inline double difference(Window<const float> a, Window<const float> b) {
   double worst = 0.0, largest = 1e-30;
   for (index_t i = 0; i < b.rows(); ++i) {
     for (index_t j = 0; j < b.cols(); ++j) {
@@ -47,7 +84,7 @@ inline double difference(proxyv::View<const float> a, proxyv::View<const float> 
 }
 
 /// Equal but for rounding?
-inline const char* same(proxyv::View<const float> a, proxyv::View<const float> b) {
+inline const char* same(Window<const float> a, Window<const float> b) {
   return difference(a, b) < 1e-4 ? "yes" : "NO";
 }
 

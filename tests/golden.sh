@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs golden files (tests/golden/README.md) through the library and compares; --help tells all.
-#   bash tests/golden.sh [--engine eigen|reference] [--weights f32|bf16] [--threads N] FILE...
+#   bash tests/golden.sh [--engine eigen|reference|cuda] [--dtype f32|bf16|f16] [--weights f32|bf16|f16]
+#                        [--threads N] [--report FILE] FILE...
 # One line per file: PASS|FAIL|SKIP name worst-relative-error tensor [reason]; exit 0 only if none failed.
 # Builds build/bin/proxyv-golden first when needed, quietly unless that fails.
 set -euo pipefail

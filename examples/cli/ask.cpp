@@ -10,6 +10,7 @@
 
 #include "asking.hpp"
 #include "commands.hpp"
+#include "engine_options.hpp"
 #include "proxyv/vision/image_file.hpp"
 #include "table.hpp"
 
@@ -18,6 +19,7 @@ namespace {
 
 struct AskOptions {
   std::string checkpoint, picture, weights;
+  EngineOptions engine;
   std::vector<std::string> questions;
   bool plain = false, proxyv = false, json = false;
   int threads = 0;
@@ -28,6 +30,7 @@ struct AskOptions {
 
 asking::Options asking_options(const AskOptions& o) {
   asking::Options out;
+  o.engine.choose(out);
   out.threads = o.threads > 0 ? o.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   out.generate = {.max_tokens = o.max_tokens,
                   .sampling = {.temperature = o.temperature, .top_k = o.top_k, .top_p = o.top_p, .seed = o.seed}};
@@ -69,8 +72,8 @@ void print_json(const asking::Report& r) {
 void ask(const AskOptions& o) {
   asking::Options options = asking_options(o);
   if (!o.json) options.on_text = Printer(o.questions);
-  const asking::Asker asker(o.checkpoint, options);
-  const asking::Report report = asker.ask(proxyv::read_image(o.picture), o.questions);
+  const auto asker = asking::open(o.checkpoint, options);
+  const asking::Report report = asker->ask(proxyv::read_image(o.picture), o.questions);
   if (o.json) return print_json(report);
   fmt::print("\n\n{}", stage_table(report));
 }
@@ -91,8 +94,9 @@ void add_ask(CLI::App& app) {
   sub->add_option("--top-k", o->top_k, "Keep the k most likely tokens; 0 = all")->capture_default_str()->check(CLI::Range(0, 1 << 24));
   sub->add_option("--top-p", o->top_p, "Keep the likeliest tokens up to this mass")->capture_default_str()->check(CLI::Range(0.f, 1.f));
   sub->add_option("--seed", o->seed, "Of sampling")->capture_default_str();
-  sub->add_option("--threads", o->threads, "0 = all cores")->capture_default_str()->check(CLI::Range(0, 1024));
-  sub->add_option("--weights", o->weights, "Convert weights; by default as stored")->check(CLI::IsMember({"f32", "bf16"}));
+  o->engine.add_to(*sub);
+  sub->add_option("--threads", o->threads, "Of the eigen engine; 0 = all cores")->capture_default_str()->check(CLI::Range(0, 1024));
+  sub->add_option("--weights", o->weights, "Convert weights; by default as stored, on cuda as --dtype")->check(CLI::IsMember({"f32", "bf16"}));
   sub->add_flag("--json", o->json, "Print one JSON object");
   sub->callback([o] { ask(*o); });
 }

@@ -1,20 +1,18 @@
 // Asking a checkpoint about a picture: load, encode once, ask many times, time every stage.
 #pragma once
 
-#include <chrono>
+#include <cstdint>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "proxyv/eigen/backend.hpp"
 #include "proxyv/model/lmm.hpp"
-#include "proxyv/text/char_tokenizer.hpp"
 
 namespace asking {
 
 namespace pv = proxyv;
-using Engine = pv::EigenBackend;
 using pv::index_t;
 
 /// What one stage did.
@@ -42,8 +40,13 @@ struct Report {
   std::vector<Answer> answers;
 };
 
+/// Which engine does it. Of cuda's element types eigen has only f32.
+enum class Engine : std::uint8_t { eigen, cuda };
+
 struct Options {
-  int threads = 1;
+  Engine engine = Engine::eigen;
+  pv::DType element = pv::DType::f32;  ///< of the engine's tensors
+  int threads = 1;                     ///< of the eigen engine
   pv::GenerateOptions generate{.max_tokens = 256};
   std::optional<pv::DType> weights{};
   pv::RunForm form = pv::RunForm::as_trained;
@@ -51,125 +54,24 @@ struct Options {
   std::function<void(std::size_t, const std::string&)> on_text{};
 };
 
-class Clock {
- public:
-  double ms() const { return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - start_).count(); }
-
- private:
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
-};
-
 /// A checkpoint that answers questions about pictures.
 class Asker {
  public:
-  Asker(const std::string& folder, const Options& options)
-      : options_(options),
-        loader_({.threads = options.threads}),
-        model_(loader_, folder, {.form = options.form, .load = {.weights = options.weights}}),
-        tokenizer_(pv::text::CharTokenizer::from_file(model_.files().folder() + "/tokenizer.json")),
-        stop_(model_.checkpoint().eos_token_ids) {
-    PROXYV_CHECK(tokenizer_.size() == model_.config().vocab, pv::LoadError, folder, "/tokenizer.json: ", tokenizer_.size(),
-                 " tokens, the model wants ", model_.config().vocab);
-    PROXYV_CHECK(tokenizer_.bos().has_value(), pv::LoadError, folder, "/tokenizer.json: bos: wanted an id, found nothing");
-    options_.generate.stop = {stop_.data(), static_cast<index_t>(stop_.size())};
-  }
-
-  const pv::Lmm<Engine>& model() const { return model_; }
+  Asker() = default;
+  Asker(const Asker&) = delete;
+  Asker& operator=(const Asker&) = delete;
+  virtual ~Asker() = default;
 
   /// The picture's prompt runs once; every question starts from there, as if it were the first.
-  Report ask(const pv::Image& picture, const std::vector<std::string>& questions) const {
-    return model_.visit([&](const auto& decoder) { return ask_with(decoder, picture, questions); });
-  }
-
- private:
-  template <class Decoder>
-  Report ask_with(const Decoder& decoder, const pv::Image& picture, const std::vector<std::string>& questions) const {
-    const pv::ImageSlot slot{model_.count_crops(picture.width(), picture.height())};
-    const std::vector<pv::TokenId> prefix = prompt_before_question();
-    const pv::TokenLayout layout({prefix.data(), size(prefix)}, {&slot, 1}, model_.crop_shape());
-    const index_t longest = longest_question(questions);
-    Engine be({.threads = options_.threads,
-               .workspace_bytes = std::max(model_.plan_encode(slot.crops).workspace, pv::workspace_bytes(decoder, layout, longest))});
-
-    Report report;
-    const Clock encoding;
-    const auto encoded = model_.encode(be, picture);
-    report.encode = stage(encoded.rows, model_.plan_encode(slot.crops), model_.plan_encode(slot.crops), encoding.ms());
-
-    pv::Session session(be, decoder, layout.rows() + longest + options_.generate.max_tokens);
-    const Clock reading;
-    session.start({layout, encoded.tokens()});
-    report.prefill = stage(layout.rows(), decoder.plan_prefill(layout), plain_prefill(prefix, slot), reading.ms());
-    const auto picture_read = session.mark();
-    for (std::size_t i = 0; i < questions.size(); ++i) {
-      session.rewind(picture_read);
-      report.answers.push_back(answer(decoder, session, questions[i], i));
-      report.prefill += report.answers.back().prefill;
-      report.decode += report.answers.back().decode;
-    }
-    return report;
-  }
-
-  template <class Decoder>
-  Answer answer(const Decoder& decoder, pv::Session<Decoder>& session, const std::string& question, std::size_t index) const {
-    Answer out;
-    out.question = question;
-    const std::vector<pv::TokenId> ids = tokenizer_.encode(question + "\n");
-    const pv::Cost asking_cost = decoder.plan_append(session.cache().length(), size(ids));
-    const Clock asking;
-    session.say({ids.data(), size(ids)});
-    out.prefill = stage(size(ids), asking_cost, asking_cost, asking.ms());
-
-    const index_t before = session.cache().length();
-    const Clock decoding;
-    const auto tokens = session.generate(options_.generate, [&](pv::TokenId id) {
-      if (is_stop(id)) return;
-      const std::string piece(tokenizer_.token_text(id));
-      out.text += piece;
-      if (options_.on_text) options_.on_text(index, piece);
-    });
-    const auto steps = size(tokens);
-    pv::Cost step = decoder.plan_append(before + steps / 2);
-    step.linear_flops *= static_cast<double>(steps);
-    step.attention_flops *= static_cast<double>(steps);
-    out.decode = stage(steps, step, step, decoding.ms());
-    return out;
-  }
-
-  /// <s> picture newline: what stands before each question.
-  std::vector<pv::TokenId> prompt_before_question() const {
-    std::vector<pv::TokenId> ids{*tokenizer_.bos(), pv::image_token};
-    for (const pv::TokenId id : tokenizer_.encode("\n")) ids.push_back(id);
-    return ids;
-  }
-
-  /// The same prompt through a plain decoder of the same sizes.
-  pv::Cost plain_prefill(const std::vector<pv::TokenId>& ids, const pv::ImageSlot& slot) const {
-    pv::RuntimeConfig config = model_.config();
-    config.proxy_start = config.layers;
-    pv::PlanBackend<Engine> plan;
-    const pv::PlainDecoder<Engine> plain(plan, config, pv::shape_only_weights<Engine>(config));
-    const index_t max_length = model_.checkpoint().tokenizer_model_max_length;
-    return plain.plan_prefill(pv::TokenLayout({ids.data(), size(ids)}, {&slot, 1}, plain.crop_shape(max_length)));
-  }
-
-  index_t longest_question(const std::vector<std::string>& questions) const {
-    index_t longest = 1;
-    for (const std::string& q : questions) longest = std::max(longest, size(tokenizer_.encode(q + "\n")) + 1);
-    return longest;
-  }
-
-  static Stage stage(index_t tokens, const pv::Cost& cost, const pv::Cost& plain, double ms) {
-    return {tokens, cost.flops() / 1e9, plain.flops() / 1e9, ms};
-  }
-  static index_t size(const std::vector<pv::TokenId>& ids) { return static_cast<index_t>(ids.size()); }
-  bool is_stop(pv::TokenId id) const { return std::find(stop_.begin(), stop_.end(), id) != stop_.end(); }
-
-  Options options_;
-  Engine loader_;
-  pv::Lmm<Engine> model_;
-  pv::text::CharTokenizer tokenizer_;
-  std::vector<pv::TokenId> stop_;
+  virtual Report ask(const pv::Image& picture, const std::vector<std::string>& questions) const = 0;
 };
+
+/// Loads a checkpoint folder for the engine that the options name. Throws LoadError, and ArgumentError for an
+/// engine that this build has not, or that finds no device.
+std::unique_ptr<Asker> open(const std::string& folder, const Options& options);
+
+// One translation unit each: they take the longest to compile. cuda only in builds with kernels.
+std::unique_ptr<Asker> open_on_eigen(const std::string& folder, const Options& options);
+std::unique_ptr<Asker> open_on_cuda(const std::string& folder, const Options& options);
 
 }  // namespace asking

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../cli/asking.hpp"
+#include "../cli/engine_options.hpp"
 #include "../cli/program.hpp"
 #include "../cli/table.hpp"
 #include "photo.hpp"
@@ -23,6 +24,7 @@ struct DemoOptions {
   std::string checkpoints = "examples/receipts", picture = "receipt.png";
   std::uint64_t seed = 0;
   int threads = 0;
+  cli::EngineOptions engine;
 };
 
 /// The total, one price and one line.
@@ -38,21 +40,26 @@ void keep_fastest(asking::Report& best, const asking::Report& next) {
   best.decode.ms = std::min(best.decode.ms, next.decode.ms);
 }
 
-asking::Report ask(const std::string& checkpoint, const proxyv::Image& picture, const std::vector<receipts::QA>& wanted, int threads) {
-  asking::Options options;
-  options.threads = threads;
+asking::Report ask(const std::string& checkpoint, const proxyv::Image& picture, const std::vector<receipts::QA>& wanted, const asking::Options& options) {
   std::vector<std::string> questions;
   for (const auto& qa : wanted) questions.push_back(qa.question);
-  const asking::Asker asker(checkpoint, options);
-  asking::Report best = asker.ask(picture, questions);
-  for (int round = 1; round < 4; ++round) keep_fastest(best, asker.ask(picture, questions));
+  const auto asker = asking::open(checkpoint, options);
+  asking::Report best = asker->ask(picture, questions);
+  for (int round = 1; round < 4; ++round) keep_fastest(best, asker->ask(picture, questions));
   return best;
+}
+
+std::string engine_text(const asking::Options& options) {
+  if (options.engine == asking::Engine::eigen) return fmt::format("{} threads", options.threads);
+  return fmt::format("cuda {}", proxyv::dtype_name(options.element));
 }
 
 int run(const DemoOptions& o) {
   const auto clock = static_cast<std::uint64_t>(std::chrono::system_clock::now().time_since_epoch().count());
   const std::uint64_t seed = o.seed != 0 ? o.seed : clock % 1'000'000'000 + 2'000'000;
-  const int threads = o.threads > 0 ? o.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  asking::Options options;
+  o.engine.choose(options);
+  options.threads = o.threads > 0 ? o.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
   const receipts::Receipt receipt = receipts::draw(seed);
   const proxyv::Image drawn = proxyv::Image::from_pixels(receipts::photo_side, receipts::photo_side, receipt.pixels);
   proxyv::write_png(o.picture, drawn);
@@ -60,8 +67,8 @@ int run(const DemoOptions& o) {
 
   fmt::print("{}\nReceipt {} as {}\n\n", receipts::braille(picture), seed, o.picture);
   const std::vector<receipts::QA> wanted = three_questions(receipt);
-  const asking::Report plain = ask(o.checkpoints + "/baseline", picture, wanted, threads);
-  const asking::Report proxy = ask(o.checkpoints + "/proxyv", picture, wanted, threads);
+  const asking::Report plain = ask(o.checkpoints + "/baseline", picture, wanted, options);
+  const asking::Report proxy = ask(o.checkpoints + "/proxyv", picture, wanted, options);
 
   std::vector<std::vector<std::string>> rows{{"question", "on paper", "plain", "ProxyV"}};
   int right = 0;
@@ -69,7 +76,7 @@ int run(const DemoOptions& o) {
     rows.push_back({wanted[i].question, wanted[i].answer, plain.answers[i].text, proxy.answers[i].text});
     right += (plain.answers[i].text == wanted[i].answer ? 1 : 0) + (proxy.answers[i].text == wanted[i].answer ? 1 : 0);
   }
-  fmt::print("{}\nThree questions about one picture; least time of four rounds, {} threads\n\nplain\n{}\nProxyV\n{}\n", cli::table(rows), threads,
+  fmt::print("{}\nThree questions about one picture; least time of four rounds, {}\n\nplain\n{}\nProxyV\n{}\n", cli::table(rows), engine_text(options),
              cli::stage_table(plain), cli::stage_table(proxy));
   fmt::print("prefill: ProxyV computed {:.1f} % fewer FLOPs and took {:.0f} % of the plain decoder's time\n",
              100.0 * (1.0 - proxy.prefill.gflop / plain.prefill.gflop), 100.0 * proxy.prefill.ms / plain.prefill.ms);
@@ -85,6 +92,7 @@ int main(int argc, char** argv) {
   app.add_option("--checkpoints", o.checkpoints, "Folder with baseline/ and proxyv/")->capture_default_str();
   app.add_option("--picture", o.picture, "Where the photograph goes")->capture_default_str();
   app.add_option("--seed", o.seed, "Which receipt; 0 = a new one each time")->capture_default_str();
-  app.add_option("--threads", o.threads, "0 = all cores")->capture_default_str()->check(CLI::Range(0, 1024));
+  o.engine.add_to(app);
+  app.add_option("--threads", o.threads, "Of the eigen engine; 0 = all cores")->capture_default_str()->check(CLI::Range(0, 1024));
   return cli::run_program(app, argc, argv, "receipts_demo", [&] { return run(o); });
 }

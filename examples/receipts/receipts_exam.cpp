@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../cli/asking.hpp"
+#include "../cli/engine_options.hpp"
 #include "../cli/program.hpp"
 #include "../cli/table.hpp"
 #include "photo.hpp"
@@ -22,6 +23,7 @@ struct ExamOptions {
   std::string checkpoint;
   std::size_t receipts = 0;
   int threads = 0;
+  cli::EngineOptions engine;
 };
 
 /// One line of expected.jsonl.
@@ -56,7 +58,8 @@ struct Score {
 int run(const ExamOptions& o) {
   asking::Options options;
   options.threads = o.threads > 0 ? o.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
-  const asking::Asker asker(o.checkpoint, options);
+  o.engine.choose(options);
+  const auto asker = asking::open(o.checkpoint, options);
   std::map<std::string, Score> scores;
   Score all;
   std::size_t taken = 0;
@@ -67,7 +70,7 @@ int run(const ExamOptions& o) {
     PROXYV_CHECK(found == sheet.fingerprint, proxyv::Error, "receipt ", seed, ": pixels hash to ", found, ", wanted ", sheet.fingerprint);
     std::vector<std::string> questions;
     for (const Question& q : sheet.questions) questions.push_back(q.question);
-    const auto report = asker.ask(proxyv::Image::from_pixels(receipts::photo_side, receipts::photo_side, receipt.pixels), questions);
+    const auto report = asker->ask(proxyv::Image::from_pixels(receipts::photo_side, receipts::photo_side, receipt.pixels), questions);
     for (std::size_t i = 0; i < questions.size(); ++i) {
       const Question& q = sheet.questions[i];
       const std::string& text = report.answers[i].text;
@@ -96,6 +99,7 @@ int main(int argc, char** argv) {
   ExamOptions o;
   app.add_option("checkpoint", o.checkpoint, "Folder with config.json, safetensors and expected.jsonl")->required();
   app.add_option("--receipts", o.receipts, "How many receipts; 0 = all")->capture_default_str();
-  app.add_option("--threads", o.threads, "0 = all cores")->capture_default_str()->check(CLI::Range(0, 1024));
+  o.engine.add_to(app);
+  app.add_option("--threads", o.threads, "Of the eigen engine; 0 = all cores")->capture_default_str()->check(CLI::Range(0, 1024));
   return cli::run_program(app, argc, argv, "receipts_exam", [&] { return run(o); });
 }

@@ -15,6 +15,7 @@
 
 namespace golden {
 
+/// With a Probe for an engine, what layers keep to themselves is compared too.
 template <class Model>
 class ModelRun {
   using B = typename Model::backend;
@@ -28,20 +29,23 @@ class ModelRun {
         report_(report),
         model_(load(settings)),
         layout_(c.prompt(), c.slots(), model_.crop_shape(c.crops.max_length), c.semantics),
-        engine_({.threads = settings.threads, .workspace_bytes = workspace()}) {}
+        engine_(make_engine<B>(settings.threads, workspace())),
+        vision_(engine_, View<const float>(c.vision.data(), layout_.vision(), hidden())) {}
 
   void run() {
     all_states("exact savings, all rows", {.savings = {}, .all_rows = true});
     all_states("plain form, all rows", {.savings = Savings::none(), .all_rows = true});
     only_answer("exact savings");
     own_embeddings("own embeddings");
+    if constexpr (GraphOps<B>) recorded_step("recorded step");
     if (case_.eos && tolerance_.tokens) until_end_of_sequence("end of sequence");
   }
 
  private:
   Model load(const Settings& settings) const {
-    B maker({.threads = settings.threads});
-    return load_decoder<Model>(maker, case_.config, file_.source(), file_.owner(), true, {.weights = settings.weights});
+    B maker = make_engine<B>(settings.threads);
+    return load_decoder<Model>(maker, case_.config, file_.source(), file_.owner(), true,
+                               {.weights = settings.weights});
   }
 
   std::size_t workspace() const {
@@ -51,7 +55,9 @@ class ModelRun {
     return bytes;
   }
 
-  Prompt<B> prompt() const { return {layout_, {case_.vision.data(), layout_.vision(), hidden()}, {}}; }
+  void begin(const std::string& way) { report_.begin(Probing<B> || !Fuses<B> ? way : way + ", fused ops"); }
+
+  Prompt<B> prompt() const { return {layout_, vision_.view(), {}}; }
   Session<Model> session() { return {engine_, model_, layout_.rows() + case_.steps}; }
   index_t hidden() const { return case_.config.hidden; }
   index_t vocab() const { return case_.config.vocab; }
@@ -65,22 +71,22 @@ class ModelRun {
   }
 
   void all_states(const char* way, const PrefillOptions& options) {
-    report_.begin(way);
+    begin(way);
     ModelStates states;
     auto chat = session();
-    engine_.record();
-    chat.start(prompt(), options, [&](const LayerEvent<B>& event) { states.keep(event); });
-    engine_.stop();
+    if constexpr (Probing<B>) engine_.start_keeping();
+    chat.start(prompt(), options, [&](const LayerEvent<B>& event) { states.keep(engine_, event); });
+    if constexpr (Probing<B>) engine_.stop_keeping();
     for (index_t i = 0; i <= case_.config.layers; ++i)
       close("hidden." + std::to_string(i), states.hidden[i], shape_of(1, layout_.rows(), hidden()));
-    check_attention();
+    if constexpr (Probing<B>) check_attention();
     check_proxies(states);
     check_head(states.hidden[case_.config.layers]);
     check_prefill(chat.logits(), chat.cache());
     check_decoding(chat);
   }
 
-  void check_attention() {
+  void check_attention() requires Probing<B> {
     for (index_t i = 0; i < case_.config.layers; ++i) {
       const std::string name = "attn." + std::to_string(i);
       if (!file_.has("out." + name)) continue;
@@ -103,50 +109,54 @@ class ModelRun {
 
   void check_head(const std::vector<float>& last) {
     const index_t n = layout_.rows(), first_text = n - layout_.text();
-    std::vector<float> normed(static_cast<std::size_t>(n * hidden())),
-        logits(static_cast<std::size_t>(n * vocab()));
-    model_.head()(engine_, In<B>(last.data(), n, hidden()), Out<B>(normed.data(), n, hidden()),
-                  Out<B>(logits.data(), n, vocab()));
-    close("last_hidden", normed, shape_of(1, n, hidden()));
-    close("logits_text", std::span(logits).subspan(static_cast<std::size_t>(first_text * vocab())),
+    const Tensor<B> x(engine_, rows_of(last, n, hidden())), normed(engine_, n, hidden()),
+        logits(engine_, n, vocab());
+    model_.head()(engine_, x.view(), normed.view(), logits.view());
+    if constexpr (Probing<B>)  // to others it is scratch
+      close("last_hidden", read<B>(engine_, normed.view()), shape_of(1, n, hidden()));
+    close("logits_text", read<B>(engine_, logits.view().row_range(first_text, layout_.text())),
           shape_of(1, layout_.text(), vocab()), tolerance_.logits);
   }
 
   void check_prefill(Out<B> logits, const KvCache<B>& cache) {
-    close("next_logits", {logits.data(), static_cast<std::size_t>(vocab())}, shape_of(1, vocab()),
-          tolerance_.logits);
+    close("next_logits", read<B>(engine_, logits), shape_of(1, vocab()), tolerance_.logits);
     check_cache("cache.", cache, 0, layout_.rows());
   }
 
   void check_cache(const std::string& prefix, const KvCache<B>& cache, index_t begin, index_t count) {
     const RuntimeConfig& c = case_.config;
-    const Shape shape = shape_of(1, c.kv_heads, count, c.head_dim);
+    const auto check = [&](const std::string& name, const Out<B>& rows) {
+      const std::vector<float> found = read<B>(engine_, rows);
+      close(prefix + name, heads_first(rows_of(found, count, rows.cols()), c.head_dim),
+            shape_of(1, c.kv_heads, count, c.head_dim));
+    };
     for (index_t i = 0; i < c.layers; ++i) {
-      close(prefix + std::to_string(i) + ".k", heads_first(cache.keys(i, begin, count), c.head_dim), shape);
-      close(prefix + std::to_string(i) + ".v", heads_first(cache.values(i, begin, count), c.head_dim), shape);
+      check(std::to_string(i) + ".k", cache.keys(i, begin, count));
+      check(std::to_string(i) + ".v", cache.values(i, begin, count));
     }
   }
 
-  /// Token by token. With rounded weights the file's tokens are fed, not our own.
+  /// Token by token. Where tokens need not be equal the file's are fed, not our own.
   void check_decoding(Session<Model>& chat) {
     std::vector<std::int64_t> tokens;
     std::vector<float> logits, states;
     const std::vector<TokenId> wanted = wanted_tokens();
-    engine_.record();
+    if constexpr (Probing<B>) engine_.start_keeping();
     for (std::size_t i = 0; i < wanted.size(); ++i) {
       if (tolerance_.tokens) {
         tokens.push_back(chat.next_token());
       } else if (i > 0) {
         chat.say({&wanted[i - 1], 1});
       }
-      append_rows(logits, chat.logits());
-      if (i > 0) states.insert(states.end(), engine_.last_norm().begin(), engine_.last_norm().end());
+      append(logits, read<B>(engine_, chat.logits()));
+      if constexpr (Probing<B>)
+        if (i > 0) append(states, engine_.last_norm());
     }
-    engine_.stop();
+    if constexpr (Probing<B>) engine_.stop_keeping();
     if (tolerance_.tokens) report_.same("out.greedy_tokens", tokens, as_int64(wanted));
     close("greedy_logits", logits, shape_of(1, case_.steps, vocab()), tolerance_.logits);
     if (fed() == 0) return;
-    close("decode_hidden", states, shape_of(1, fed(), hidden()));
+    if constexpr (Probing<B>) close("decode_hidden", states, shape_of(1, fed(), hidden()));
     check_cache("cache_new.", chat.cache(), layout_.rows(), fed());
   }
 
@@ -156,15 +166,15 @@ class ModelRun {
   }
 
   /// Only what the answer needs; then the same tokens once more, in one go, as a further question would be.
-  void only_answer(const char* way) {
-    report_.begin(way);
+  void only_answer(const std::string& way) {
+    begin(way);
     auto chat = session();
     chat.start(prompt());
     const auto picture = chat.mark();
     check_prefill(chat.logits(), chat.cache());
     check_decoding(chat);
     if (fed() == 0) return;
-    report_.begin(std::string(way) + ", tokens in one go");
+    begin(way + ", tokens in one go");
     chat.rewind(picture);
     const std::vector<TokenId> tokens = wanted_tokens();
     chat.say({tokens.data(), fed()});
@@ -174,37 +184,58 @@ class ModelRun {
 
   void check_last_logits(Out<B> logits) {
     const std::vector<double> all = file_.doubles("out.greedy_logits", shape_of(1, case_.steps, vocab()));
-    const auto width = static_cast<std::size_t>(vocab());
-    report_.close("out.greedy_logits", {logits.data(), width}, std::span(all).last(width), tolerance_.logits);
+    report_.close("out.greedy_logits", read<B>(engine_, logits),
+                  std::span(all).last(static_cast<std::size_t>(vocab())), tolerance_.logits);
   }
 
   void own_embeddings(const char* way) {
-    report_.begin(way);
+    begin(way);
     KvCache<B> cache(engine_, model_.cache_shape(layout_.rows() + case_.steps));
-    std::vector<float> logits(static_cast<std::size_t>(vocab()));
-    const Out<B> row(logits.data(), 1, vocab());
-    const std::vector<float> text = embed(layout_.text_ids());
+    const Tensor<B> row(engine_, 1, vocab()), text = embed(layout_.text_ids());
     Prompt<B> own = prompt();
-    own.text = {text.data(), layout_.text(), hidden()};
-    model_.prefill(engine_, own, cache, row);
-    check_prefill(row, cache);
+    own.text = text.view();
+    model_.prefill(engine_, own, cache, row.view());
+    check_prefill(row.view(), cache);
     if (fed() == 0) return;
     const std::vector<TokenId> tokens = wanted_tokens();
-    const std::vector<float> more = embed({tokens.data(), fed()});
-    model_.append(engine_, In<B>(more.data(), fed(), hidden()), cache, row);
+    const Tensor<B> more = embed({tokens.data(), fed()});
+    model_.append(engine_, more.view(), cache, row.view());
     check_cache("cache_new.", cache, layout_.rows(), fed());
-    check_last_logits(row);
+    check_last_logits(row.view());
   }
 
-  std::vector<float> embed(Span<const TokenId> ids) {
+  Tensor<B> embed(Span<const TokenId> ids) {
     model_.embedding().check(ids);
-    std::vector<float> out(static_cast<std::size_t>(ids.size() * hidden()));
-    model_.embedding()(engine_, ids, Out<B>(out.data(), ids.size(), hidden()));
+    Tensor<B> out(engine_, ids.size(), hidden());
+    const auto own_ids = put_ids<B>(engine_, ids);
+    model_.embedding()(engine_, own_ids.span(), out.view());
+    engine_.sync();
     return out;
   }
 
+  /// The file's tokens through one recorded step, replayed for each.
+  void recorded_step(const char* way) requires GraphOps<B> {
+    begin(way);
+    KvCache<B> cache(engine_, model_.cache_shape(layout_.rows() + case_.steps));
+    const Tensor<B> row(engine_, 1, vocab());
+    model_.prefill(engine_, prompt(), cache, row.view());
+    std::vector<float> logits = read<B>(engine_, row.view());
+    if (fed() == 0) return;
+    StepState<B> state(engine_);
+    const auto step = engine_.record([&] { model_.step(engine_, state, cache, row.view(), {}); });
+    const std::vector<TokenId> tokens = wanted_tokens();
+    for (index_t i = 0; i < fed(); ++i) {
+      state.set(engine_, tokens[static_cast<std::size_t>(i)], cache.next_position(), cache.length(), 0);
+      engine_.replay(step);
+      cache.commit(1, cache.next_position() + 1);
+      append(logits, read<B>(engine_, row.view()));
+    }
+    close("greedy_logits", logits, shape_of(1, case_.steps, vocab()), tolerance_.logits);
+    check_cache("cache_new.", cache, layout_.rows(), fed());
+  }
+
   void until_end_of_sequence(const char* way) {
-    report_.begin(way);
+    begin(way);
     auto chat = session();
     chat.start(prompt());
     const auto tokens = chat.generate({.max_tokens = case_.steps, .sampling = {}, .stop = {&*case_.eos, 1}});
@@ -218,9 +249,24 @@ class ModelRun {
   Model model_;
   TokenLayout layout_;
   B engine_;
+  Tensor<B> vision_;
 };
 
-/// Runs a model file. Every tensor "out.*" of the file must have been compared in the end.
+/// All ways on one engine, with the decoder that the case wants.
+template <class B>
+void run_model(const GoldenFile& file, const ModelCase& c, const Settings& settings,
+               const Tolerance& tolerance, Report& report) {
+  if (!c.proxies) {
+    ModelRun<PlainDecoder<B>>(file, c, settings, tolerance, report).run();
+  } else if (c.config.learned_proxies) {
+    ModelRun<LearnedProxyDecoder<B>>(file, c, settings, tolerance, report).run();
+  } else {
+    ModelRun<ProxyDecoder<B>>(file, c, settings, tolerance, report).run();
+  }
+}
+
+/// Runs a model file: through a Probe, and, where the engine has ops beyond the contract, as it is. Every
+/// tensor "out.*" of the file must have been compared in the end.
 template <class Engine>
 void check_model(const GoldenFile& file, const Settings& settings, Report& report) {
   const ModelCase c = read_model_case(file);
@@ -228,13 +274,8 @@ void check_model(const GoldenFile& file, const Settings& settings, Report& repor
   const Tolerance tolerance =
       settings.tolerance(settings.weights && rounding_changes(file, *settings.weights));
   check_layout(file, c, tolerance, report);
-  if (!c.proxies) {
-    ModelRun<PlainDecoder<Probe<Engine>>>(file, c, settings, tolerance, report).run();
-  } else if (c.config.learned_proxies) {
-    ModelRun<LearnedProxyDecoder<Probe<Engine>>>(file, c, settings, tolerance, report).run();
-  } else {
-    ModelRun<ProxyDecoder<Probe<Engine>>>(file, c, settings, tolerance, report).run();
-  }
+  run_model<Probe<Engine>>(file, c, settings, tolerance, report);
+  if constexpr (Fuses<Engine>) run_model<Engine>(file, c, settings, tolerance, report);
   for (std::size_t i = 0; i < file.source().size(); ++i) {
     const std::string name(file.source().entry(i).name);
     const bool tokens = name.starts_with("out.greedy_tokens") && !tolerance.tokens;

@@ -4,11 +4,10 @@
 #include <map>
 #include <vector>
 
+#include "golden/tensors.hpp"
 #include "proxyv/model/stack.hpp"
 
 namespace golden {
-
-using namespace proxyv;
 
 /// Copies the rows of a view behind `out`.
 inline void append_rows(std::vector<float>& out, View<const float> rows) {
@@ -38,15 +37,13 @@ struct ModelStates {
   std::vector<float> splat;
 
   template <class B>
-  void keep(const LayerEvent<B>& event) {
+  void keep(B& be, const LayerEvent<B>& event) {
     std::vector<float>& rows = hidden[event.layer + 1];
-    rows.clear();
-    append_rows(rows, event.vision);
-    append_rows(rows, event.rest);
+    rows = read<B>(be, event.vision);
+    append(rows, read<B>(be, event.rest));
     if (event.proxies.empty()) return;
-    append_rows(proxies[event.layer + 1], event.proxies);
-    splat.clear();
-    append_rows(splat, event.splat);
+    proxies[event.layer + 1] = read<B>(be, event.proxies);
+    splat = read<B>(be, event.splat);
   }
 };
 

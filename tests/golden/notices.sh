@@ -17,7 +17,13 @@ wants() {
   fi
 }
 
-for engine in eigen reference; do
+engines="eigen reference"
+if "$program" --engine cuda text_only.safetensors >/dev/null 2>&1; then
+  engines+=" cuda"
+else
+  wants 2 '^proxyv-golden: (no CUDA device|--engine cuda: this build has no kernels)' --engine cuda text_only.safetensors
+fi
+for engine in $engines; do
   wants 1 '^FAIL hidden_state 1\.0e-03 out\.hidden\.2 above 2\.0e-05 \(' --engine $engine damaged/hidden_state.safetensors
   wants 1 '^FAIL greedy_token inf out\.greedy_tokens element 2: wanted [0-9]+, found [0-9]+ \(' --engine $engine damaged/greedy_token.safetensors
   wants 1 '^FAIL mask inf out\.allow_special element [0-9]+: wanted 1, found 0 \(layout\)' --engine $engine damaged/mask.safetensors
@@ -30,7 +36,10 @@ wants 1 '^FAIL nowhere - - nowhere\.safetensors: ' nowhere.safetensors
 wants 1 '^PASS text_only .*' text_only.safetensors damaged/unit.safetensors
 wants 0 '^SKIP batch - - batch of 2 rows$' damaged/batch.safetensors
 wants 2 'no files' --engine eigen
-wants 2 '--engine wants eigen or reference' --engine abacus x
+wants 2 '--engine wants eigen, reference or cuda' --engine abacus x
+wants 2 '--dtype bf16 and f16 want --engine cuda' --dtype bf16 x
+wants 2 '--weights wants f32, bf16 or f16' --weights f8 x
+wants 2 '--report: cannot write' --report nowhere/report.txt text_only.safetensors
 wants 2 '--threads wants a number' --threads 0 x
 wants 2 'unknown option "--fast"' --fast x
 wants 0 'Exit status' --help

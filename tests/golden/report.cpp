@@ -33,13 +33,15 @@ double relative_error(std::span<const float> found, std::span<const double> want
 
 void Report::close(const std::string& tensor, std::span<const float> found, std::span<const double> wanted,
                    double tolerance) {
-  checked_.insert(tensor);
+  double& worst_of_tensor = checked_[tensor];
   if (found.size() != wanted.size()) {
+    worst_of_tensor = infinite;
     return failure(
         infinite, infinite, tensor,
         "wanted " + std::to_string(wanted.size()) + " elements, found " + std::to_string(found.size()));
   }
   const double error = relative_error(found, wanted);
+  worst_of_tensor = std::max(worst_of_tensor, error);
   if (error > worst_ || worst_tensor_ == "-") {
     worst_ = error;
     worst_tensor_ = tensor;
@@ -49,10 +51,11 @@ void Report::close(const std::string& tensor, std::span<const float> found, std:
 
 void Report::same(const std::string& tensor, std::span<const std::int64_t> found,
                   std::span<const std::int64_t> wanted) {
-  checked_.insert(tensor);
+  double& worst_of_tensor = checked_[tensor];
   if (worst_tensor_ == "-") worst_tensor_ = tensor;
   const auto [a, b] = std::mismatch(found.begin(), found.end(), wanted.begin(), wanted.end());
   if (a == found.end() && b == wanted.end()) return;
+  worst_of_tensor = infinite;
   const auto show = [](auto at, auto end) {
     return at == end ? std::string("nothing") : std::to_string(*at);
   };
@@ -83,6 +86,16 @@ std::string Report::line(const std::string& name) const {
   }
   if (!skipped_.empty()) return "SKIP " + name + " - - " + skipped_;
   return "PASS " + name + " " + number_text(worst_) + " " + worst_tensor_;
+}
+
+std::string Report::tensor_lines(const std::string& name) const {
+  std::string lines;
+  for (const auto& [tensor, error] : checked_) {
+    std::array<char, 32> text{};
+    std::snprintf(text.data(), text.size(), "%.4e", error);
+    lines += name + " " + tensor + " " + text.data() + "\n";
+  }
+  return lines;
 }
 
 }  // namespace golden

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <cstdint>
-#include <set>
+#include <map>
 #include <span>
 #include <string>
 #include <utility>
+
+#include "proxyv/core/dtype.hpp"
 
 namespace golden {
 
@@ -15,7 +17,16 @@ struct Tolerance {
   double logits = 1e-5;
   bool tokens = true;  ///< greedy tokens must be equal
 
-  static constexpr Tolerance f32() { return {}; }
+  /// Of an engine with these elements. Sanity bounds for the 16-bit types: PyTorch's own results are off by
+  /// up to 4.4e-2 in bf16.
+  static constexpr Tolerance of(proxyv::DType element) {
+    switch (element) {
+      case proxyv::DType::f32: break;
+      case proxyv::DType::f16: return {8e-3, 8e-3, false};
+      case proxyv::DType::bf16: return {6e-2, 6e-2, false};
+    }
+    return {};
+  }
   /// Of results with rounded weights from those with the weights as they were.
   static constexpr Tolerance rounded() { return {1e-1, 1e-1, false}; }
 };
@@ -41,6 +52,8 @@ class Report {
   bool skipped() const { return !skipped_.empty(); }
   std::size_t compared() const { return checked_.size(); }
   bool checked(const std::string& tensor) const { return checked_.count(tensor) > 0; }
+  /// Lines "name tensor error", one for each tensor compared: the worst of all ways.
+  std::string tensor_lines(const std::string& name) const;
   /// "PASS name 3.1e-07 hidden.3", "FAIL name 3.1e-03 hidden.3 reason", "SKIP name - - reason".
   std::string line(const std::string& name) const;
 
@@ -48,7 +61,7 @@ class Report {
   void failure(double error, double excess, const std::string& tensor, const std::string& reason);
 
   std::string way_;
-  std::set<std::string> checked_;
+  std::map<std::string, double> checked_;  ///< with its worst error
   std::string skipped_;
   double worst_ = 0.0;
   std::string worst_tensor_ = "-";

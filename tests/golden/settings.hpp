@@ -8,14 +8,20 @@
 
 namespace golden {
 
+enum class EngineName : std::uint8_t { eigen, reference, cuda };
+
 struct Settings {
-  bool reference = false;  ///< the reference engine instead of Eigen
+  EngineName engine = EngineName::eigen;
+  proxyv::DType element = proxyv::DType::f32;  ///< of the engine's tensors
   int threads = 1;
-  std::optional<proxyv::DType> weights;  ///< round weight matrices to this type; nothing: as stored
+  std::optional<proxyv::DType> weights;  ///< type of weight matrices; nothing: as stored, or the engine's own
+
+  /// Whether weights are rounded to another type than the engine computes with anyway.
+  bool rounds_weights() const { return weights && *weights != element; }
 
   /// Rounding that changes no weight is no excuse.
   Tolerance tolerance(bool weights_changed) const {
-    return weights_changed ? Tolerance::rounded() : Tolerance::f32();
+    return rounds_weights() && weights_changed ? Tolerance::rounded() : Tolerance::of(element);
   }
 };
 

@@ -1,12 +1,14 @@
 // UnitOp: one operation of a file of kind "unit": its parameters, its tensors, what it must give.
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "golden/golden_file.hpp"
 #include "golden/settings.hpp"
+#include "golden/tensors.hpp"
 #include "proxyv/backend/plan.hpp"
 
 namespace golden {
@@ -47,28 +49,6 @@ class UnitOp {
     return file_.flags(tensor(x), shape);
   }
 
-  /// A weight matrix, rounded as the settings say. Lives as long as the op.
-  Weight<> weight(const std::string& x) {
-    const auto s = shape(x, 2);
-    const std::vector<float> values = floats(x);
-    const DType type = settings_.weights.value_or(DType::f32);
-    return with_dtype(type, [&]<class T>(T) {
-      auto rounded = std::make_shared<std::vector<T>>();
-      for (const float value : values) {
-        rounded->push_back(from_float<T>(value));
-        weights_changed_ = weights_changed_ || rounding_changes(value, type);
-      }
-      return keep(rounded, type, s[0], s[1]);
-    });
-  }
-  /// A gain or bias. Lives as long as the op.
-  Span<const float> vector(const std::string& x) {
-    const index_t n = shape(x, 1)[0];
-    auto values = std::make_shared<std::vector<float>>(floats(x));
-    kept_.push_back(values);
-    return {values->data(), n};
-  }
-
   void close(const std::string& output, std::span<const float> found, const Shape& shape) {
     report_.close(label(output), found, file_.doubles(tensor(output), shape),
                   settings_.tolerance(weights_changed_).states);
@@ -79,27 +59,13 @@ class UnitOp {
   void begin(const char* way) { report_.begin(way); }
   bool checked(const std::string& output) const { return report_.checked(label(output)); }
 
-  /// Runs work(engine) on an engine of type B whose workspace a counting run has found.
-  template <class B, class Work>
-  void run(Work&& work) const {
-    PlanBackend<B> plan;
-    work(plan);
-    B engine({.threads = settings_.threads, .workspace_bytes = plan.cost().workspace});
-    work(engine);
-  }
-  template <class B>
-  B plain_engine() const {
-    return B({.threads = settings_.threads});
-  }
+ protected:
+  const Settings& settings() const { return settings_; }
+  /// Takes note of weights that differ from the file's.
+  void weights_changed() { weights_changed_ = true; }
 
  private:
   std::string label(const std::string& output) const { return tensor(output) + ":" + op_; }
-
-  template <class T>
-  Weight<> keep(const std::shared_ptr<std::vector<T>>& values, DType type, index_t rows, index_t cols) {
-    kept_.push_back(values);
-    return {values->data(), type, rows, cols};
-  }
 
   const GoldenFile& file_;
   const Settings& settings_;
@@ -107,8 +73,66 @@ class UnitOp {
   io::JsonFields record_;
   std::string id_, op_;
   io::JsonFields params_;
-  std::vector<std::shared_ptr<const void>> kept_;
   bool weights_changed_ = false;
+};
+
+/// The same with an engine of type B to run it on.
+template <class B>
+class EngineOp : public UnitOp {
+ public:
+  /// maker: an engine that puts weights into their memory.
+  EngineOp(const GoldenFile& file, const io::JsonValue& record, const Settings& settings, Report& report,
+           B& maker)
+      : UnitOp(file, record, settings, report), maker_(maker) {}
+
+  /// A weight matrix, rounded as the settings say. Lives as long as the op.
+  WeightOf<B> weight(const std::string& x) {
+    const auto s = shape(x, 2);
+    const std::vector<float> values = floats(x);
+    const DType type = settings().weights.value_or(dtype_of<Elem<B>>);
+    if (std::any_of(values.begin(), values.end(), [&](float value) { return rounding_changes(value, type); }))
+      weights_changed();
+    return with_dtype(type, [&]<class T>(T) { return WeightOf<B>(keep<T>(values), type, s[0], s[1]); });
+  }
+  /// A gain or bias. Lives as long as the op.
+  Vec<B> vector(const std::string& x) {
+    const std::vector<float> values = floats(x);
+    return {keep<Elem<B>>(values), shape(x, 1)[0]};
+  }
+  /// Rows that an op reads. Lives as long as the op.
+  In<B> matrix(const std::string& x) {
+    const auto s = shape(x, 2);
+    const std::vector<float> values = floats(x);
+    return {keep<Elem<B>>(values), s[0], s[1]};
+  }
+
+  /// Runs work(engine) on an engine whose workspace a counting run has found.
+  template <class Work>
+  void run(Work&& work) const {
+    PlanBackend<B> plan;
+    work(plan);
+    B engine = make_engine<B>(settings().threads, plan.cost().workspace);
+    work(engine);
+  }
+  B& maker() const { return maker_; }
+
+ private:
+  template <class T>
+  const T* keep(const std::vector<float>& values) {
+    const auto n = static_cast<index_t>(values.size());
+    auto memory = std::make_shared<Buffer<T, SpaceOf<B>>>(maker_.template alloc<T>(n));
+    if constexpr (std::same_as<SpaceOf<B>, HostSpace>) {
+      std::transform(values.begin(), values.end(), memory->data(), from_float<T>);
+    } else {
+      maker_.upload_weight(values.data(), DType::f32, n, memory->data());
+      maker_.sync();
+    }
+    kept_.push_back(memory);
+    return memory->data();
+  }
+
+  B& maker_;
+  std::vector<std::shared_ptr<const void>> kept_;
 };
 
 /// Room for a result.

@@ -24,68 +24,73 @@ inline Grid read_grid(const UnitOp& op, index_t factor) {
 }
 
 template <class B>
-void check_spatial_proxy_init(UnitOp& op) {
+void check_spatial_proxy_init(EngineOp<B>& op) {
   const Grid grid = read_grid(op, op.params().index("r", 1, 65536));
   const auto s = op.shape("full", 3);
   const std::vector<float> full = op.floats("full");
-  std::vector<float> proxies = room(grid.pooled_rows() * s[2]);
-  op.run<B>([&](auto& be) {
-    BilinearPool<B, RuntimeConfig>()(be, In<B>(full.data(), s[0] * s[1], s[2]),
-                                     Out<B>(proxies.data(), grid.pooled_rows(), s[2]), {}, grid);
+  std::vector<float> proxies;
+  op.run([&](auto& be) {
+    const Tensor<B> in(be, rows_of(full, s[0] * s[1], s[2])), out(be, grid.pooled_rows(), s[2]);
+    BilinearPool<B, RuntimeConfig>()(be, in.view(), out.view(), {}, grid);
+    proxies = read<B>(be, out.view());
   });
   op.close("proxy", proxies, shape_of(s[0], grid.pooled_rows() / s[0], s[2]));
 }
 
 template <class B>
-void check_learned_proxy_init(UnitOp& op) {
+void check_learned_proxy_init(EngineOp<B>& op) {
   const Grid grid = read_grid(op, 1);
   const auto s = op.shape("full", 3), st = op.shape("proxyv_tokens", 2);
   const index_t rows = s[0] * s[1], n = st[0];
-  const std::vector<float> full = op.floats("full"), tokens = op.floats("proxyv_tokens");
-  std::vector<float> proxies = room(grid.crops * n * s[2]), splat = room(rows * n);
-  const LearnedPool<B, RuntimeConfig> pool({op.weight("Wk.weight"), In<B>(tokens.data(), n, st[1])});
-  op.run<B>([&](auto& be) {
-    pool(be, In<B>(full.data(), rows, s[2]), Out<B>(proxies.data(), grid.crops * n, s[2]),
-         Out<B>(splat.data(), rows, n), grid);
+  const std::vector<float> full = op.floats("full");
+  const LearnedPool<B, RuntimeConfig> pool({op.weight("Wk.weight"), op.matrix("proxyv_tokens")});
+  std::vector<float> proxies, splat;
+  op.run([&](auto& be) {
+    const Tensor<B> in(be, rows_of(full, rows, s[2])), out(be, grid.crops * n, s[2]), spread(be, rows, n);
+    pool(be, in.view(), out.view(), spread.view(), grid);
+    proxies = read<B>(be, out.view());
+    splat = read<B>(be, spread.view());
   });
   op.close("proxy", proxies, shape_of(s[0], grid.crops / s[0] * n, s[2]));
   op.close("splat", splat, shape_of(grid.crops, grid.side * grid.side, n));
 }
 
+/// splat: none for spatial proxies.
 template <class B, template <class, class> class Update>
-void check_update_of(UnitOp& op, const Grid& grid, In<B> splat) {
+void check_update_of(EngineOp<B>& op, const Grid& grid, View<const float> splat) {
   using Guided = Update<B, RuntimeConfig>;
   const auto s = op.shape("full", 3), sp = op.shape("proxy", 3);
   const std::vector<float> before = op.floats("full"), proxies = op.floats("proxy");
   Guided update({op.weight("context_proj.weight"), op.weight("input_proj.weight"), op.weight("proj.0.weight"),
                  op.weight("proj.2.weight"), op.vector("layernorm_post.weight")},
                 op.eps("rms_norm_eps"));
-  B maker = op.plain_engine<B>();
-  update.fold(maker);
+  update.fold(op.maker());
   for (const bool folded : {true, false}) {
     op.begin(folded ? "folded" : "plain");
-    std::vector<float> full = before;
-    op.run<B>([&](auto& be) {
-      update(be, Out<B>(full.data(), s[0] * s[1], s[2]), In<B>(proxies.data(), sp[0] * sp[1], sp[2]), splat,
-             grid, folded);
+    std::vector<float> after;
+    op.run([&](auto& be) {
+      const Tensor<B> full(be, rows_of(before, s[0] * s[1], s[2])),
+          few(be, rows_of(proxies, sp[0] * sp[1], sp[2])), spread(be, splat);
+      update(be, full.view(), few.view(), spread.view(), grid, folded);
+      after = read<B>(be, full.view());
     });
-    op.close("new_full", full, shape_of(s[0], s[1], s[2]));
+    op.close("new_full", after, shape_of(s[0], s[1], s[2]));
   }
 }
 
 template <class B>
-void check_vision_update(UnitOp& op) {
+void check_vision_update(EngineOp<B>& op) {
   if (!op.params().flag_or("learned", false))
     return check_update_of<B, VisionUpdate>(op, read_grid(op, op.params().index("r", 1, 65536)), {});
   const Grid grid = read_grid(op, 1);
   const index_t n = op.shape("splat", 3)[2];
   const std::vector<float> splat = op.floats("splat", shape_of(grid.crops, grid.side * grid.side, n));
-  check_update_of<B, SplatUpdate>(op, grid, In<B>(splat.data(), grid.full_rows(), n));
+  check_update_of<B, SplatUpdate>(op, grid, rows_of(splat, grid.full_rows(), n));
 }
 
 /// x + out silu(mix(input x)), then a norm if asked for: composed from the library's layers.
 template <class B>
-void check_light_mlp(UnitOp& op) {
+void check_light_mlp(EngineOp<B>& op) {
   const auto s = op.shape("x", 3);
   const index_t rows = s[0] * s[1];
   const Linear<B> input(op.weight("input_proj.weight")), mix(op.weight("proj.0.weight")),
@@ -93,17 +98,19 @@ void check_light_mlp(UnitOp& op) {
   const bool normed = op.params().flag_or("post_norm", false);
   const RmsNorm<B> norm =
       normed ? RmsNorm<B>(op.vector("layernorm_post.weight"), op.eps("rms_norm_eps")) : RmsNorm<B>();
-  std::vector<float> x = op.floats("x");
-  const Out<B> view(x.data(), rows, s[2]);
-  op.run<B>([&](auto& be) {
+  const std::vector<float> x = op.floats("x");
+  std::vector<float> y;
+  op.run([&](auto& be) {
+    const Tensor<B> stream(be, rows_of(x, rows, s[2]));
     auto frame = be.frame();
     auto inner = frame.matrix(rows, input.out()), mixed = frame.matrix(rows, mix.out());
-    input(be, view, inner);
+    input(be, stream.view(), inner);
     mix(be, inner, mixed, {.act = Act::silu});
-    out(be, mixed, view, {.beta = 1.f});
-    if (normed) norm(be, view, view);
+    out(be, mixed, stream.view(), {.beta = 1.f});
+    if (normed) norm(be, stream.view(), stream.view());
+    y = read<B>(be, stream.view());
   });
-  op.close("y", x, shape_of(s[0], s[1], s[2]));
+  op.close("y", y, shape_of(s[0], s[1], s[2]));
 }
 
 }  // namespace golden

@@ -8,8 +8,8 @@
 namespace golden {
 
 template <class B>
-void check_operation(UnitOp& op) {
-  using Check = void (*)(UnitOp&);
+void check_operation(EngineOp<B>& op) {
+  using Check = void (*)(EngineOp<B>&);
   static constexpr std::pair<const char*, Check> checks[] = {
       {"rms_norm", check_rms_norm<B>},
       {"rope", check_rope<B>},
@@ -21,29 +21,38 @@ void check_operation(UnitOp& op) {
       {"learned_proxy_init", check_learned_proxy_init<B>},
       {"vision_update", check_vision_update<B>},
       {"light_mlp", check_light_mlp<B>},
-      {"pool_2d", check_pool_2d},
-      {"anyres", check_anyres},
-      {"pack", check_pack},
+      {"pool_2d", [](EngineOp<B>& any) { check_pool_2d(any); }},
+      {"anyres", [](EngineOp<B>& any) { check_anyres(any); }},
+      {"pack", [](EngineOp<B>& any) { check_pack(any); }},
   };
   for (const auto& [name, check] : checks)
     if (op.name() == name) return check(op);
   io::refuse(op.record().place("op"), "a known operation", io::in_quotes(op.name()));
 }
 
-/// Every output that the file lists must have been compared in the end.
-template <class Engine>
-void check_unit(const GoldenFile& file, const Settings& settings, Report& report) {
+/// All operations of the file on one engine. With a Probe, which sees everything, each output that the file
+/// lists must have been compared in the end.
+template <class B>
+void check_operations(const GoldenFile& file, const Settings& settings, Report& report) {
+  B maker = make_engine<B>(settings.threads);
   const io::JsonValue ops = file.json("ops");
   for (const io::JsonValue& record : io::as_array(ops, {io::shown_path(file.where("ops")), "ops"})) {
-    report.begin({});
-    UnitOp op(file, record, settings, report);
-    check_operation<Probe<Engine>>(op);
+    report.begin(Probing<B> ? "" : "fused ops");
+    EngineOp<B> op(file, record, settings, report, maker);
+    check_operation<B>(op);
+    if constexpr (!Probing<B>) continue;
     const io::JsonPlace place = op.record().place("outputs");
     for (const io::JsonValue& output : io::as_array(op.record().require("outputs", "an array"), place)) {
       const std::string& name = io::as_text(output, place);
       if (!op.checked(name)) report.fail("tensor " + io::in_quotes(op.tensor(name)) + " was not compared");
     }
   }
+}
+
+template <class Engine>
+void check_unit(const GoldenFile& file, const Settings& settings, Report& report) {
+  check_operations<Probe<Engine>>(file, settings, report);
+  if constexpr (Fuses<Engine>) check_operations<Engine>(file, settings, report);
 }
 
 }  // namespace golden

@@ -23,8 +23,16 @@ struct DecoderBlock {
   void attend(E& be, In<B> normed, Table<B> rotary, const AttentionArgsOf<B>& args, Out<B> x) const {
     auto frame = be.frame();
     auto q = frame.matrix(normed.rows(), attention.heads().query_width());
-    auto seen = frame.matrix(normed.rows(), attention.heads().query_width());
     attention.queries(be, normed, rotary, q);
+    look(be, q, args, x);
+  }
+
+  /// x += o_proj(attention(q; args)). q [n, query_width] in, rotated; x [n, hidden] in/out.
+  template <class E>
+    requires AttentionOps<E> && SameTensorsAs<E, B>
+  void look(E& be, In<B> q, const AttentionArgsOf<B>& args, Out<B> x) const {
+    auto frame = be.frame();
+    auto seen = frame.matrix(q.rows(), q.cols());
     be.attention(q, seen, args);
     attention.add_output(be, seen, x);
   }
@@ -70,15 +78,14 @@ class DecoderLayer {
   template <class E>
     requires SameTensorsAs<E, B>
   void operator()(E& be, index_t layer, Stream<B>& s, RowRange wanted) const {
-    const index_t n = s.rows(), width = block_.attention.heads().query_width();
+    const index_t n = s.rows();
     const auto x = s.x.row_range(wanted.begin, wanted.count);
     {
       auto frame = be.frame();
       auto normed = frame.matrix(n, s.x.cols());
-      auto q = frame.matrix(wanted.count, width), seen = frame.matrix(wanted.count, width);
+      auto q = frame.matrix(wanted.count, block_.attention.heads().query_width());
       project(be, layer, s, wanted, normed, q);
-      be.attention(q, seen, visible(layer, s, wanted));
-      block_.attention.add_output(be, seen, x);
+      block_.look(be, q, visible(layer, s, wanted), x);
     }
     block_.feed_forward(be, x);
   }

@@ -34,14 +34,15 @@ Product<T> gemv_part(Product<T> job, std::int64_t begin, std::int64_t count) {
   return job;
 }
 
-/// Launches with as much shared memory as is asked for.
+/// Launches with as much shared memory as is asked for. The kernel may have the most there is, always the same:
+/// its limit belongs to the process, and another thread's smaller one must not come before this launch.
 template <class... Parameters, class... Arguments>
 cudaError_t gemv_launch(const Where& where, std::int64_t blocks, std::size_t shared,
                         void (*kernel)(Parameters...), const Arguments&... arguments) {
   constexpr std::size_t given = 48 * 1024;  // what every block may have without asking
   if (shared > given) {
-    const cudaError_t status =
-        cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+    const cudaError_t status = cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                                                    static_cast<int>(gemv_shared_limit(where.arch)));
     if (status != cudaSuccess) return status;
   }
   return launch(where, dim3(static_cast<unsigned>(blocks)), gemv_threads, shared, kernel, arguments...);

@@ -234,6 +234,7 @@ struct SampleScratch {
 
   /// Sorts; without memory, only finds out how much of it the sort wants.
   cudaError_t sorting(int n, cudaStream_t stream) {
+    static_cast<void>(cudaGetLastError());  // CUB would report what an earlier call of this thread left
     return cub::DeviceRadixSort::SortPairsDescending(sort, sort_bytes, keys, sorted_keys, ids, sorted_ids, n,
                                                      0, 32, stream);
   }

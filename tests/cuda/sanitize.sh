@@ -24,7 +24,7 @@ for tool in "${tools[@]}"; do
     echo "$tool: $(grep SUMMARY "$log" | tail -n 1), $(($(date +%s) - begin)) s"
   else
     echo "$tool: FAILED ($status)"
-    grep -vE '^(=========)? *$' "$log" | tail -n 25 | cut -c1-240
+    grep -vE '^(=========)? *$' "$log" | tail -n 25
     failed=1
   fi
   rm -f "$log"

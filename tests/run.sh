@@ -51,8 +51,8 @@ if [ $plain = 1 ]; then
   build build all
   echo "== running the tests"
   run_tests build "$@"
-  if ! grep -q '^CMAKE_CUDA_COMPILER:' build/CMakeCache.txt; then
-    gpu="GPU tests: not compiled, there is no CUDA toolkit here"
+  if [ ! -x build/bin/tests/cuda ]; then
+    gpu="GPU tests: not compiled, there is no CUDA toolkit with nvcc here"
   elif [ ! -e /dev/nvidiactl ]; then
     gpu="GPU tests: every CUDA source compiled and linked; skipped, there is no CUDA device here"
   fi

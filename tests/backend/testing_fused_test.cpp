@@ -69,7 +69,7 @@ TEST_CASE("fused suite: a mistake is found, and in the op that makes it") {
   for (const auto& [mistake, op] : {Expected{Fused::Mistake::forgets_row, "heads"}, Expected{Fused::Mistake::norm_left_out, "norm_gemm"},
                                     Expected{Fused::Mistake::adds_late, "silu_add_upsampled"}}) {
     const auto made = mistake;
-    const auto report = testing::run_suite<Fused>([made] { return Fused(options(), made); }, {3, 24});
+    const auto report = testing::run_suite<Fused>([made] { return Fused(options(), made); }, {3, 12});
     CHECK_FALSE(report.ok());
     for (const auto& c : report.cases)
       if (!c.pass && c.op != "group") CHECK_THAT(c.op, ContainsSubstring(op));  // a group holds projections too

@@ -14,6 +14,7 @@
 
 #include "cuda/gpu.hpp"
 #include "support/catch.hpp"
+#include "support/counting_new.hpp"
 
 namespace {
 
@@ -22,8 +23,6 @@ using calls::Call;
 constexpr auto kinds = static_cast<std::size_t>(Call::number);
 std::array<std::atomic<std::int64_t>, kinds> counts{};
 std::array<std::atomic<int>, kinds> until_failure{};  // 0: none fails
-std::atomic<bool> armed{false};
-std::atomic<std::int64_t> allocations{0};
 
 bool fails(Call call) {
   auto& left = until_failure[static_cast<std::size_t>(call)];
@@ -35,18 +34,6 @@ Status counted(Call call, Status status) {
   return status;
 }
 
-void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
-  if (armed.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
-  if (bytes == 0) bytes = 1;
-  if (alignment <= alignof(std::max_align_t)) return std::malloc(bytes);
-  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-void* allocate_or_throw(std::size_t bytes, std::size_t alignment) {
-  void* data = bytes > std::size_t{1} << 62 ? nullptr : allocate(bytes, alignment);
-  if (data == nullptr) throw std::bad_alloc();
-  return data;
-}
-
 }  // namespace
 
 namespace calls {
@@ -54,14 +41,10 @@ namespace calls {
 std::int64_t made(Call call) { return counts[static_cast<std::size_t>(call)]; }
 void fail_after(Call call, int good) { until_failure[static_cast<std::size_t>(call)] = good + 1; }
 std::int64_t begin_counting_new() {
-  allocations = 0;
-  armed = true;
+  counting_new::begin();
   return 0;
 }
-std::int64_t end_counting_new() {
-  armed = false;
-  return allocations;
-}
+std::int64_t end_counting_new() { return counting_new::end(); }
 
 }  // namespace calls
 
@@ -112,24 +95,6 @@ extern "C" cudaError_t __wrap_cudaStreamSynchronize(cudaStream_t s) {
 extern "C" cudaError_t __real_cudaDeviceSynchronize();
 extern "C" cudaError_t __wrap_cudaDeviceSynchronize();
 extern "C" cudaError_t __wrap_cudaDeviceSynchronize() { return counted(Call::blocked, __real_cudaDeviceSynchronize()); }
-
-// Not inlined: g++ would see free() meet a pointer of operator new and warn.
-[[gnu::noinline]] void* operator new(std::size_t n) { return allocate_or_throw(n, 1); }
-[[gnu::noinline]] void* operator new[](std::size_t n) { return allocate_or_throw(n, 1); }
-[[gnu::noinline]] void* operator new(std::size_t n, std::align_val_t a) { return allocate_or_throw(n, static_cast<std::size_t>(a)); }
-[[gnu::noinline]] void* operator new[](std::size_t n, std::align_val_t a) { return allocate_or_throw(n, static_cast<std::size_t>(a)); }
-[[gnu::noinline]] void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return allocate(n, 1); }
-[[gnu::noinline]] void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return allocate(n, 1); }
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
 
 TEST_CASE("calls: allocations of operator new are counted while asked for") {
   calls::begin_counting_new();

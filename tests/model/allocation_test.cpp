@@ -1,52 +1,10 @@
 // Prefill and decode never allocate, and need exactly the workspace that was planned.
 //
-// This file replaces the global operator new of its program with one that counts; it counts only
-// between arm() and disarm().
-#include <atomic>
-#include <cstdlib>
-#include <new>
-
+// This file replaces the global operator new of its program with one that counts.
 #include "model/tiny.hpp"
 #include "proxyv/eigen.hpp"
 #include "support/catch.hpp"
-
-namespace {
-
-std::atomic<bool> armed{false};
-std::atomic<int> allocations{0};
-
-void* counted(std::size_t bytes, std::size_t alignment) noexcept {
-  if (armed.load(std::memory_order_relaxed)) allocations.fetch_add(1, std::memory_order_relaxed);
-  if (bytes == 0) bytes = 1;
-  if (alignment <= alignof(std::max_align_t)) return std::malloc(bytes);
-  return std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
-}
-
-void* counted_or_throw(std::size_t bytes, std::size_t alignment) {
-  void* data = bytes > std::size_t{1} << 62 ? nullptr : counted(bytes, alignment);
-  if (data == nullptr) throw std::bad_alloc();
-  return data;
-}
-
-}  // namespace
-
-// Not inlined: g++ would see free() meet a pointer of operator new and warn.
-[[gnu::noinline]] void* operator new(std::size_t n) { return counted_or_throw(n, 1); }
-[[gnu::noinline]] void* operator new[](std::size_t n) { return counted_or_throw(n, 1); }
-[[gnu::noinline]] void* operator new(std::size_t n, std::align_val_t a) { return counted_or_throw(n, static_cast<std::size_t>(a)); }
-[[gnu::noinline]] void* operator new[](std::size_t n, std::align_val_t a) { return counted_or_throw(n, static_cast<std::size_t>(a)); }
-[[gnu::noinline]] void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return counted(n, 1); }
-[[gnu::noinline]] void* operator new[](std::size_t n, const std::nothrow_t&) noexcept { return counted(n, 1); }
-[[gnu::noinline]] void operator delete(void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p, std::size_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::align_val_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p, std::align_val_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p, std::size_t, std::align_val_t) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete(void* p, const std::nothrow_t&) noexcept { std::free(p); }
-[[gnu::noinline]] void operator delete[](void* p, const std::nothrow_t&) noexcept { std::free(p); }
+#include "support/counting_new.hpp"
 
 using namespace tiny;
 
@@ -55,11 +13,9 @@ namespace {
 /// Allocations of any thread while f runs.
 template <class F>
 int allocations_of(F&& f) {
-  allocations = 0;
-  armed = true;
+  counting_new::begin();
   f();
-  armed = false;
-  return allocations;
+  return counting_new::end();
 }
 
 template <class B, template <class, class> class Pool, template <class, class> class Update>

@@ -18,8 +18,8 @@ namespace proxyv::inline v0 {
 
 /// Tensors of T (float, f16 or bf16) in the memory of an NVIDIA GPU of compute capability 8.0 or later; all sums
 /// in float. Weights of type T take the fast paths, others a slow one.
-/// Owns a stream (or uses yours), the workspace, and about 100 MiB of private memory, all allocated at
-/// construction. Move-only, one thread at a time; engines on several streams may share weights.
+/// Owns a stream (or uses yours), the workspace, and privately about 60 MiB on the device and 16 MiB
+/// pinned on the host, all allocated at construction. Move-only, one thread at a time; engines on several streams may share weights.
 /// Faults of kernels show at the next sync, download or launch; PROXYV_CUDA_SYNC=1 waits after every launch.
 template <class T>
 class CudaBackend : public cuda::CudaStorage<T> {

@@ -19,6 +19,8 @@ void fail_after(Call call, int good);
 /// Allocations of operator new, of every thread, while f runs.
 std::int64_t begin_counting_new();
 std::int64_t end_counting_new();
+/// Allocations of operator new inside cublasLtMatmul; they are not among the counted ones.
+std::int64_t library_new();
 
 /// How often the call is made while f runs.
 template <class F>

@@ -71,11 +71,55 @@ WRAP(graph_instantiate, cudaGraphInstantiate, cudaErrorMemoryAllocation, (cudaGr
 WRAP(graph_destroy, cudaGraphExecDestroy, cudaErrorInvalidValue, (cudaGraphExec_t e), (e))
 WRAP(library_create, cublasLtCreate, CUBLAS_STATUS_NOT_INITIALIZED, (cublasLtHandle_t * h), (h))
 WRAP(library_destroy, cublasLtDestroy, CUBLAS_STATUS_NOT_INITIALIZED, (cublasLtHandle_t h), (h))
-WRAP(matmul, cublasLtMatmul, CUBLAS_STATUS_EXECUTION_FAILED,
-     (cublasLtHandle_t h, cublasLtMatmulDesc_t d, const void* alpha, const void* a, cublasLtMatrixLayout_t al, const void* b, cublasLtMatrixLayout_t bl,
-      const void* beta, const void* c, cublasLtMatrixLayout_t cl, void* y, cublasLtMatrixLayout_t yl, const cublasLtMatmulAlgo_t* algo, void* space,
-      std::size_t bytes, cudaStream_t s),
-     (h, d, alpha, a, al, b, bl, beta, c, cl, y, yl, algo, space, bytes, s))
+// cuBLASLt's products: its own allocations of host memory are counted apart. Where PROXYV_POISON_PRODUCTS is set, the
+// product's memory holds NaN before it: compute-sanitizer's initcheck does not see what bulk copies write, and what a product
+// left out would show in the values.
+namespace {
+
+std::atomic<std::int64_t> made_by_library{0};
+
+std::uint64_t layout_number(cublasLtMatrixLayout_t layout, cublasLtMatrixLayoutAttribute_t what) {
+  std::uint64_t value = 0;
+  std::size_t written = 0;
+  static_cast<void>(cublasLtMatrixLayoutGetAttribute(layout, what, &value, sizeof value, &written));
+  return value;
+}
+std::size_t element_bytes(cublasLtMatrixLayout_t layout) {
+  std::uint32_t type = 0;
+  std::size_t written = 0;
+  static_cast<void>(cublasLtMatrixLayoutGetAttribute(layout, CUBLASLT_MATRIX_LAYOUT_TYPE, &type, sizeof type, &written));
+  return type == CUDA_R_32F ? 4 : 2;
+}
+void poison(void* y, cublasLtMatrixLayout_t layout, cudaStream_t stream) {
+  static const bool wanted = std::getenv("PROXYV_POISON_PRODUCTS") != nullptr;
+  if (!wanted) return;
+  const std::size_t bytes = element_bytes(layout);
+  static_cast<void>(cudaMemset2DAsync(y, layout_number(layout, CUBLASLT_MATRIX_LAYOUT_LD) * bytes, 0xff,
+                                      layout_number(layout, CUBLASLT_MATRIX_LAYOUT_ROWS) * bytes,
+                                      layout_number(layout, CUBLASLT_MATRIX_LAYOUT_COLS), stream));
+}
+
+}  // namespace
+
+std::int64_t calls::library_new() { return made_by_library; }
+
+extern "C" cublasStatus_t __real_cublasLtMatmul(cublasLtHandle_t, cublasLtMatmulDesc_t, const void*, const void*, cublasLtMatrixLayout_t, const void*,
+                                                cublasLtMatrixLayout_t, const void*, const void*, cublasLtMatrixLayout_t, void*, cublasLtMatrixLayout_t,
+                                                const cublasLtMatmulAlgo_t*, void*, std::size_t, cudaStream_t);
+extern "C" cublasStatus_t __wrap_cublasLtMatmul(cublasLtHandle_t h, cublasLtMatmulDesc_t d, const void* alpha, const void* a, cublasLtMatrixLayout_t al,
+                                                const void* b, cublasLtMatrixLayout_t bl, const void* beta, const void* c, cublasLtMatrixLayout_t cl, void* y,
+                                                cublasLtMatrixLayout_t yl, const cublasLtMatmulAlgo_t* algo, void* space, std::size_t bytes, cudaStream_t s);
+extern "C" cublasStatus_t __wrap_cublasLtMatmul(cublasLtHandle_t h, cublasLtMatmulDesc_t d, const void* alpha, const void* a, cublasLtMatrixLayout_t al,
+                                                const void* b, cublasLtMatrixLayout_t bl, const void* beta, const void* c, cublasLtMatrixLayout_t cl, void* y,
+                                                cublasLtMatrixLayout_t yl, const cublasLtMatmulAlgo_t* algo, void* space, std::size_t bytes, cudaStream_t s) {
+  if (fails(Call::matmul)) return CUBLAS_STATUS_EXECUTION_FAILED;
+  if (*static_cast<const float*>(beta) == 0.f) poison(y, yl, s);
+  const bool counting = counting_new::armed;
+  const int ours = counting_new::allocations;
+  const cublasStatus_t status = __real_cublasLtMatmul(h, d, alpha, a, al, b, bl, beta, c, cl, y, yl, algo, space, bytes, s);
+  if (counting) made_by_library += counting_new::allocations - ours, counting_new::allocations = ours;
+  return counted(Call::matmul, status);
+}
 
 // Waits count when there was something to wait for.
 extern "C" cudaError_t __real_cudaEventSynchronize(cudaEvent_t e);

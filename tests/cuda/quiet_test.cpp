@@ -11,27 +11,30 @@ using tiny::image;
 namespace {
 
 struct Made {
-  std::int64_t allocations, device, host, events, blocked, launches;
+  std::int64_t allocations, library, device, host, events, blocked, launches;
 };
 
 template <class F>
 Made made_by(F&& f) {
   const auto before = [](Call c) { return calls::made(c); };
-  Made m{0, -before(Call::device_alloc), -before(Call::host_alloc), -before(Call::event_create), -before(Call::blocked),
+  Made m{0, -calls::library_new(), -before(Call::device_alloc), -before(Call::host_alloc), -before(Call::event_create), -before(Call::blocked),
          -before(Call::launch)};
   calls::begin_counting_new();
   f();
   m.allocations = calls::end_counting_new();
+  m.library += calls::library_new();
   m.device += before(Call::device_alloc), m.host += before(Call::host_alloc), m.events += before(Call::event_create);
   m.blocked += before(Call::blocked), m.launches += before(Call::launch);
   return m;
 }
 
-template <class F>
+/// cuBLASLt takes some host memory of its own in products of floats, which the engine cannot keep it from.
+template <class T, class F>
 void is_quiet(const char* what, F&& f) {
   const Made m = made_by(f);
   INFO(what);
   CHECK(m.allocations == 0);
+  CHECK((std::is_same_v<T, float> || m.library == 0));
   CHECK(m.device == 0);
   CHECK(m.host == 0);
   CHECK(m.events == 0);
@@ -65,15 +68,15 @@ TEMPLATE_TEST_CASE("cuda quiet: no allocation and no wait in prefill, append and
     for (int round = 0; round < 2; ++round) {
       cache.clear();
       be.sync();
-      round == 0 ? prefill() : is_quiet("prefill", prefill);
+      round == 0 ? prefill() : is_quiet<TestType>("prefill", prefill);
       be.sync();
-      round == 0 ? append() : is_quiet("append", append);
+      round == 0 ? append() : is_quiet<TestType>("append", append);
       be.sync();
-      round == 0 ? append_one() : is_quiet("append one", append_one);
-      round == 0 ? sample() : is_quiet("sample", sample);
+      round == 0 ? append_one() : is_quiet<TestType>("append one", append_one);
+      round == 0 ? sample() : is_quiet<TestType>("sample", sample);
       be.sync();
       state.set(be, 3, cache.next_position(), cache.length(), 0);
-      round == 0 ? step() : is_quiet("step", step);
+      round == 0 ? step() : is_quiet<TestType>("step", step);
     }
     be.sync();
     const cuda::Graph graph = be.record([&] { model.step(be, state, cache, logits, {}); });

@@ -40,10 +40,10 @@ class Stream {
   bool owned_ = false;
 };
 
-/// A point in a stream that host code can wait for. Without timing.
+/// A point in a stream that host code can wait for; one made with cudaEventDefault also keeps the time.
 class Event {
  public:
-  Event() { check(cudaEventCreateWithFlags(&event_, cudaEventDisableTiming), "cudaEventCreateWithFlags", "Event"); }
+  explicit Event(unsigned flags = cudaEventDisableTiming) { check(cudaEventCreateWithFlags(&event_, flags), "cudaEventCreateWithFlags", "Event"); }
   Event(Event&& other) noexcept : event_(std::exchange(other.event_, nullptr)) {}
   Event& operator=(Event&& other) noexcept {
     std::swap(event_, other.event_);
@@ -55,6 +55,12 @@ class Event {
 
   void record(const Stream& stream) const { check(cudaEventRecord(event_, stream.get()), "cudaEventRecord", "Event"); }
   void wait() const { check(cudaEventSynchronize(event_), "cudaEventSynchronize", "Event"); }
+  /// Milliseconds from begin to here; both keep the time and are over.
+  float since(const Event& begin) const {
+    float ms = 0.f;
+    check(cudaEventElapsedTime(&ms, begin.event_, event_), "cudaEventElapsedTime", "Event");
+    return ms;
+  }
 
  private:
   cudaEvent_t event_ = nullptr;

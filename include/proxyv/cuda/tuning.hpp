@@ -14,16 +14,7 @@ class Stopwatch {
  public:
   static constexpr std::size_t flush_bytes = std::size_t{1} << 27;
 
-  explicit Stopwatch(const Stream& stream) : stream_(&stream), flush_(device_buffer<std::byte>(static_cast<index_t>(flush_bytes))) {
-    check(cudaEventCreate(&begin_), "cudaEventCreate", "tune");
-    check(cudaEventCreate(&end_), "cudaEventCreate", "tune");
-  }
-  Stopwatch(const Stopwatch&) = delete;
-  Stopwatch& operator=(const Stopwatch&) = delete;
-  ~Stopwatch() {
-    if (begin_ != nullptr) static_cast<void>(cudaEventDestroy(begin_));
-    if (end_ != nullptr) static_cast<void>(cudaEventDestroy(end_));
-  }
+  explicit Stopwatch(const Stream& stream) : stream_(&stream), flush_(device_buffer<std::byte>(static_cast<index_t>(flush_bytes))) {}
 
   /// Median milliseconds of `runs` after one that does not count.
   template <class Work>
@@ -31,13 +22,11 @@ class Stopwatch {
     std::vector<float> times;
     for (int i = -1; i < runs; ++i) {
       check(cudaMemsetAsync(flush_.data(), i & 1, flush_bytes, stream_->get()), "cudaMemsetAsync", "tune");
-      check(cudaEventRecord(begin_, stream_->get()), "cudaEventRecord", "tune");
+      begin_.record(*stream_);
       work();
-      check(cudaEventRecord(end_, stream_->get()), "cudaEventRecord", "tune");
-      check(cudaEventSynchronize(end_), "cudaEventSynchronize", "tune");
-      float ms = 0.f;
-      check(cudaEventElapsedTime(&ms, begin_, end_), "cudaEventElapsedTime", "tune");
-      if (i >= 0) times.push_back(ms);
+      end_.record(*stream_);
+      end_.wait();
+      if (i >= 0) times.push_back(end_.since(begin_));
     }
     std::nth_element(times.begin(), times.begin() + runs / 2, times.end());
     return times[static_cast<std::size_t>(runs / 2)];
@@ -46,7 +35,7 @@ class Stopwatch {
  private:
   const Stream* stream_;
   Buffer<std::byte, DeviceSpace> flush_;
-  cudaEvent_t begin_ = nullptr, end_ = nullptr;
+  Event begin_{cudaEventDefault}, end_{cudaEventDefault};
 };
 
 /// Measures cuBLASLt's candidates and, when there is one, this library's own kernel, and keeps the fastest as

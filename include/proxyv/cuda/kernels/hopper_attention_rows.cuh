@@ -79,10 +79,7 @@ struct Consumer {
 
  private:
   __device__ static void barrier() { asm volatile("bar.sync 1, 128;" ::: "memory"); }
-  __device__ void release() const {
-    __syncwarp();
-    if (lane == 0) barrier_arrive(shared_address(&board.empty[at.stage]));
-  }
+  __device__ void release() const { barrier_arrive(shared_address(&board.empty[at.stage])); }
   __device__ std::uint32_t keys_at() const {
     return memory + static_cast<std::uint32_t>(2 * at.stage * S::tile_bytes);
   }

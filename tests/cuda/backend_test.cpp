@@ -40,7 +40,12 @@ TEMPLATE_TEST_CASE("cuda: the engine suite", "", float, f16, bf16) {
 
 TEMPLATE_TEST_CASE("cuda: the engine suite, a few rounds", "[small]", float, f16, bf16) {
   NEEDS_GPU();
-  passes_the_suite<TestType>([] { return CudaBackend<TestType>({.workspace_bytes = workspace}); }, {21, 1});
+  passes_the_suite<TestType>([] { return CudaBackend<TestType>({.workspace_bytes = workspace, .hopper = gpu::on_hopper_paths()}); }, {21, 1});
+}
+
+TEMPLATE_TEST_CASE("cuda: the suite on what cards before Hopper can do", "", float, f16, bf16) {
+  NEEDS_GPU();
+  passes_the_suite<TestType>([] { return CudaBackend<TestType>({.workspace_bytes = workspace, .hopper = false}); }, {13, 18});
 }
 
 TEMPLATE_TEST_CASE("cuda: the suite without overlapping kernels", "", float, bf16) {

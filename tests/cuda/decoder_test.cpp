@@ -27,8 +27,8 @@ constexpr double bound = std::is_same_v<T, float> ? 2e-5 : std::is_same_v<T, f16
 
 /// Prefill and, when both count in floats, a conversation too.
 template <class K, class T, class J>
-void agrees(J& judge, const RuntimeConfig& c) {
-  CudaBackend<T> be = engine<T>();
+void agrees(J& judge, const RuntimeConfig& c, bool hopper = gpu::on_hopper_paths()) {
+  CudaBackend<T> be = engine<T>(std::size_t{8} << 20, true, hopper);
   const auto wanted = decoder<K>(judge, c, dtype_of<T>);
   const auto model = decoder<K>(be, c, dtype_of<T>);
   const Question q(wanted, words, pictures);
@@ -76,8 +76,10 @@ TEMPLATE_TEST_CASE("cuda decoder: those of fast sizes agree with the reference e
     ReferenceBackend judge(tiny::options(std::size_t{4} << 20));
     CudaBackend<float> in_float = engine<float>();
     agrees<K, float>(judge, fast_config(K::learned, head_dim));
-    agrees<K, bf16>(in_float, fast_config(K::learned, head_dim));
-    agrees<K, f16>(in_float, fast_config(K::learned, head_dim));
+    for (const bool hopper : {true, false}) {
+      agrees<K, bf16>(in_float, fast_config(K::learned, head_dim), hopper);
+      agrees<K, f16>(in_float, fast_config(K::learned, head_dim), hopper);
+    }
   }
 }
 

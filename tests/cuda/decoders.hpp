@@ -38,8 +38,8 @@ inline RuntimeConfig fast_config(bool learned = false, index_t head_dim = 64) {
 }
 
 template <class T>
-CudaBackend<T> engine(std::size_t workspace = std::size_t{8} << 20, bool overlap = true) {
-  return CudaBackend<T>({.workspace_bytes = workspace, .overlap = overlap});
+CudaBackend<T> engine(std::size_t workspace = std::size_t{8} << 20, bool overlap = true, bool hopper = gpu::on_hopper_paths()) {
+  return CudaBackend<T>({.workspace_bytes = workspace, .overlap = overlap, .hopper = hopper});
 }
 
 /// Keys, then values of every layer.

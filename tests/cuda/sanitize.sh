@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs the tests with small sizes, tag [small], under each tool of compute-sanitizer; ends with 1 when one reports
-# anything. racecheck leaves out those that only move memory.
+# anything. racecheck leaves out those that only move memory. initcheck does not see what cuBLASLt's bulk copies write, so
+# under it the memory of each of its products holds NaN before the product runs, and the engine leaves out what is made for Hopper.
 #   bash tests/cuda/sanitize.sh [PROGRAM [TOOL...]]     PROGRAM: the CUDA tests, build/bin/tests/cuda by default
 set -euo pipefail
 program=${1:-build/bin/tests/cuda}
@@ -16,15 +17,17 @@ failed=0
 for tool in "${tools[@]}"; do
   cases="[small]"
   if [ "$tool" = racecheck ]; then cases="[small]~[memory]"; fi
+  poison=()
+  if [ "$tool" = initcheck ]; then poison=(env PROXYV_POISON_PRODUCTS=1 PROXYV_TEST_PORTABLE=1); fi
   log=$(mktemp)
   begin=$(date +%s)
   status=0
-  timeout "${SANITIZE_SECONDS:-600}" "$sanitizer" --tool "$tool" --error-exitcode 9 --print-limit 5 "$program" "$cases" -r compact >"$log" 2>&1 || status=$?
+  timeout "${SANITIZE_SECONDS:-600}" "${poison[@]}" "$sanitizer" --tool "$tool" --error-exitcode 9 --print-limit 5 "$program" "$cases" -r compact >"$log" 2>&1 || status=$?
   if [ $status = 0 ]; then
     echo "$tool: $(grep SUMMARY "$log" | tail -n 1), $(($(date +%s) - begin)) s"
   else
     echo "$tool: FAILED ($status)"
-    grep -vE '^(=========)? *$' "$log" | tail -n 25
+    grep -vE '^(=========)? *$|Host Frame' "$log" | tail -n 25
     failed=1
   fi
   rm -f "$log"

@@ -42,6 +42,8 @@ enum class EmptyRow : std::uint8_t {
 /// table [queries, n]       for Visible::table
 /// live [1]                 when given, only the first live[0] keys count, 0 <= live[0] <= n. The number lies in the
 ///                          engine's memory, so that one recorded step serves every length
+/// settled                  only with live: the op enqueued just before wrote neither live nor any live key or value but
+///                          the last, so an engine that overlaps ops may read the others while that op still runs
 template <class T, class Space>
 struct KeySegment {
   View<const T, Space> keys;
@@ -50,6 +52,7 @@ struct KeySegment {
   Span<const std::int32_t, Space> positions{};
   View<const std::uint8_t, Space> table{};
   Span<const std::int32_t, Space> live{};
+  bool settled = false;
 };
 
 /// Everything attention needs besides the queries. Scores are scaled by 1/sqrt(head_dim).

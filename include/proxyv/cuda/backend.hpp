@@ -344,6 +344,7 @@ class CudaBackend : public cuda::CudaStorage<T> {
     s.table = g.table.data();
     s.table_stride = g.table.stride();
     s.live = g.live.empty() ? nullptr : g.live.data();
+    s.settled = g.settled;
     return s;
   }
 

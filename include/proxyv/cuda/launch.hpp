@@ -88,6 +88,7 @@ struct DeviceSegment {
   const std::uint8_t* table = nullptr;       ///< [queries, rows], table only
   std::int64_t table_stride = 0;
   const std::int32_t* live = nullptr;        ///< device memory: only keys [0, live[0]) count; null: all rows
+  bool settled = false;                   ///< all live keys but the last were written before the launch before this one
 };
 
 /// One attention: o = softmax(q k^T / sqrt(head_dim)) v over the visible keys.

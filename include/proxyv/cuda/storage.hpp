@@ -22,6 +22,7 @@ struct CudaOptions {
   Span<std::byte, DeviceSpace> memory{};   ///< the caller's own workspace; must outlive the engine
   std::optional<cudaStream_t> stream{};    ///< the caller's own stream; must outlive the engine. None: one is made
   bool overlap = true;                     ///< kernels may begin while the one before them ends (compute capability 9.0)
+  bool hopper = true;                      ///< false: on a Hopper card too, only what every card since 8.0 can do
 };
 
 namespace cuda {
@@ -51,7 +52,7 @@ class CudaStorage {
       block_ = device_buffer<std::byte>(static_cast<index_t>(bytes));
       arena_ = Arena(block_.data(), bytes);
     }
-    where_ = {stream_.get(), device_.multiprocessors, device_.arch, options.overlap};
+    where_ = {stream_.get(), device_.multiprocessors, options.hopper ? device_.arch : std::min(device_.arch, 89), options.overlap};
     const char* sync = std::getenv("PROXYV_CUDA_SYNC");
     sync_each_ = sync != nullptr && std::strcmp(sync, "0") != 0 && sync[0] != '\0';
   }

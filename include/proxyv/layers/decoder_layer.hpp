@@ -117,7 +117,8 @@ class DecoderLayer {
     args.add({.keys = s.cache->keys(layer, 0, s.cache->capacity()),
               .values = s.cache->values(layer, 0, s.cache->capacity()),
               .visible = Visible::all,
-              .live = s.live});
+              .live = s.live,
+              .settled = true});
     return args;
   }
 

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <utility>
 
+#include "proxyv/cuda/kernels/launch.cuh"
 #include "proxyv/cuda/launch.hpp"
 
 namespace proxyv::inline v0 {
@@ -21,12 +22,11 @@ constexpr std::size_t shared_memory_limit(int arch) {
 template <class... Parameters, class... Arguments>
 cudaError_t launch_attention(void (*kernel)(Parameters...), dim3 grid, unsigned threads, std::size_t shared,
                              int cluster, const Where& where, Arguments&&... arguments) {
-  if (shared > 48 * 1024) {
-    const cudaError_t status =
-        cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
-                             cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
-    if (status != cudaSuccess) return status;
-  }
+  cudaError_t status = share_most(kernel);
+  if (status == cudaSuccess && shared > 48 * 1024)
+    status = cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel),
+                                  cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared));
+  if (status != cudaSuccess) return status;
   cudaLaunchAttribute attributes[2] = {};
   unsigned count = 0;
   if (where.overlap && where.arch >= 90) {

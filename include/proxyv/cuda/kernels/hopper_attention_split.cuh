@@ -40,12 +40,14 @@ __global__ __launch_bounds__(split::threads,
     board.init();
   }
   __syncthreads();
-  wait_for_predecessor();
   if (warp == 4) {
     Producer<T, S> producer{task, board, shared_address(raw) + skip, kv, lane, part};
-    producer.begin();
+    if (task.settled) producer.begin_early();
+    wait_for_predecessor();
+    if (!task.settled) producer.begin();
     producer.run(first, count);
   } else {
+    wait_for_predecessor();
     Consumer<T, S> consumer{task, board, shared_address(raw) + skip, kv, lane, warp};
     consumer.load_queries(first + warp * 16 + lane / 4);
     consumer.run();
@@ -73,6 +75,8 @@ cudaError_t make_task(Task<T>& task, const AttentionJob<T>& job, float scale_log
   task.tiles = static_cast<int>(ceil_div(task.rows, rows)) * job.kv_heads;
   task.splits = 1;
   task.first_block = 0;
+  task.settled = job.segments == 1 && job.segment[0].live != nullptr && job.segment[0].settled &&
+                 job.segment[0].visible == Visible::all;
   const std::int64_t width = std::int64_t{job.kv_heads} * D;
   for (int s = 0; s < job.segments; ++s) {
     const DeviceSegment<T>& segment = job.segment[s];

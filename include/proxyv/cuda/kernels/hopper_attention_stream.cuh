@@ -19,6 +19,7 @@ struct Task {
   int rows;                ///< queries * group
   int group, splits;       ///< splits: 1 or the size of the clusters
   int tiles, first_block;  ///< tiles of all key/value heads; where they start in the grid
+  bool settled;            ///< one segment, and only its last live row is new
   float scale_log2;
 };
 
@@ -44,9 +45,10 @@ struct Board {
   __align__(16) std::int32_t position[S::stages][keys];
   __align__(8) float stats[rows][2];  ///< top and total
 
-  __device__ void init() {  // full: the copies, and every lane of the producer, as each may write positions
+  /// full: the copies, and every lane of the producer, as each may write positions. empty: every consumer.
+  __device__ void init() {
     for (int i = 0; i < S::stages; ++i)
-      barrier_init(shared_address(&full[i]), 33), barrier_init(shared_address(&empty[i]), 4);
+      barrier_init(shared_address(&full[i]), 33), barrier_init(shared_address(&empty[i]), 128);
     barrier_init_done();
   }
 };
@@ -54,7 +56,8 @@ struct Board {
 /// One warp: finds the blocks that some row sees and streams them. Part p of S takes blocks p, p + S, ...
 ///
 /// The first copies start before anything is known (how many keys count, who sees them): reading that takes
-/// as long as the copies do. What turns out not to be needed is skipped.
+/// as long as the copies do. What turns out not to be needed is skipped. Of a cache that is settled but for its
+/// last row, they start while the kernel before, which makes that row, still runs.
 template <class T, class S>
 struct Producer {
   static constexpr int stages = S::stages;
@@ -71,11 +74,12 @@ struct Producer {
     const AttentionJob<T>& job = task.job;
 #pragma unroll
     for (int s = 0; s < 4; ++s) live[s] = s < job.segments ? live_keys(job.segment[s]) : 0;
-    if (job.segments == 0) return;
-    for (; guesses < stages && block_at(guesses) * keys < job.segment[0].rows; ++guesses) {
-      const KeyBlock block{0, block_at(guesses) * keys, keys};
-      if (lane == 0) copy(guesses, block);
-    }
+    if (job.segments > 0) guess(job.segment[0].rows);
+  }
+  /// The same before the kernel before has ended.
+  __device__ void begin_early() {
+    live[0] = live_keys(task.job.segment[0]);
+    guess(live[0] - keys);
   }
 
   __device__ void run(int first, int count) {
@@ -108,6 +112,12 @@ struct Producer {
   }
 
  private:
+  __device__ void guess(int rows) {
+    for (; guesses < stages && block_at(guesses) * keys < rows; ++guesses) {
+      const KeyBlock block{0, block_at(guesses) * keys, keys};
+      if (lane == 0) copy(guesses, block);
+    }
+  }
   __device__ int block_at(int i) const { return part + i * task.splits; }
   __device__ void wait_for_place() const {
     barrier_wait(shared_address(&board.empty[at.stage]), at.parity ^ 1);

@@ -214,8 +214,9 @@ Cut best_cut(const Product<T>* const* jobs, int count, int clusters) {
 template <class F>
 cudaError_t launch_form(const Work& work, int clusters, const Where& where) {
   const auto kernel = products_kernel<F>;
-  const cudaError_t status =
+  cudaError_t status =
       cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize, F::shared_bytes);
+  if (status == cudaSuccess) status = share_most(kernel);
   if (status != cudaSuccess) return status;
   cudaLaunchAttribute attributes[2] = {};
   attributes[0].id = cudaLaunchAttributeClusterDimension;
@@ -268,10 +269,12 @@ cudaError_t hopper_products(const Product<T>* jobs, int count, const Where& wher
     return cudaErrorNotSupported;
   } else {
     using namespace kernels::hopper;
-    const Product<T>* order[max_jobs];  // long tiles first
-    for (int i = 0; i < count; ++i) order[i] = jobs + i;
-    std::stable_sort(order, order + count,
-                     [](const auto* a, const auto* b) { return a->x.cols > b->x.cols; });
+    const Product<T>* order[max_jobs];  // long tiles first; sorted in place, as std::stable_sort allocates
+    for (int i = 0; i < count; ++i) {
+      int at = i;
+      for (; at > 0 && order[at - 1]->x.cols < jobs[i].x.cols; --at) order[at] = order[at - 1];
+      order[at] = jobs + i;
+    }
     const int clusters = std::max(1, where.multiprocessors / cluster_blocks);
     return products_cut(order, count, where, best_cut(order, count, clusters), Split::tail);
   }

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "proxyv/cuda/kernels/element.cuh"
 #include "proxyv/cuda/launch.hpp"
 
 namespace proxyv::inline v0 {
@@ -25,10 +26,21 @@ __device__ inline void let_next_begin() {
 #endif
 }
 
+/// The kernel runs where a multiprocessor's memory serves as shared memory as far as it can. All kernels of ours do:
+/// a multiprocessor changes the division only when it is empty, so a kernel that wants another than its
+/// predecessor's cannot overlap with it, and comes to lie on the few that are free first.
+template <class Kernel>
+cudaError_t share_most(Kernel* kernel) {
+  return cudaFuncSetAttribute(reinterpret_cast<const void*>(kernel), cudaFuncAttributePreferredSharedMemoryCarveout,
+                              cudaSharedmemCarveoutMaxShared);
+}
+
 /// Launches kernel(args...); a grid of no blocks is no launch.
 template <class... Parameters, class... Args>
 cudaError_t launch(const Where& where, dim3 blocks, int threads, std::size_t shared, void (*kernel)(Parameters...), Args&&... args) {
   if (blocks.x == 0 || blocks.y == 0 || blocks.z == 0) return cudaSuccess;
+  const cudaError_t status = share_most(kernel);
+  if (status != cudaSuccess) return status;
   cudaLaunchConfig_t config{};
   config.gridDim = blocks;
   config.blockDim = dim3(static_cast<unsigned>(threads));

@@ -73,7 +73,7 @@ struct Loaded {
       : options{.workspace_bytes = workspace_for(config, form)},
         be(options),
         model(
-            pv::random_decoder<Model>(be, config, {.seed = 1, .type = pv::DType::bf16, .deviation = 0.02f})),
+            pv::random_decoder<Model>(be, config, {.seed = 1, .type = pv::DType::bf16, .deviation = 0.02f, .plain_updates = !form.savings.folded_update})),
         layout(layout_for(model.crop_shape())) {
     be.sync();
   }

@@ -45,7 +45,7 @@ Numbers read(B& be, const RuntimeConfig& c, DecoderWeights<B>& w) {
 
 template <class B>
 Numbers drawn(B& be, const RuntimeConfig& c, const RandomOptions& random) {
-  std::vector<std::shared_ptr<const void>> kept;
+  WeightStore<B> kept;
   DecoderWeights<B> w;
   for_each_tensor<B>(c, w, true, detail::RandomVisitor<B, B>(be, random, kept));
   return read(be, c, w);
@@ -82,7 +82,7 @@ template <class T, class U>
 void loads() {
   const RuntimeConfig c = config();
   ReferenceBackend host(tiny::options());
-  std::vector<std::shared_ptr<const void>> kept;
+  WeightStore<ReferenceBackend> kept;
   DecoderWeights<ReferenceBackend> made = tiny::random_weights(c, kept, {.seed = 5});
   Writer<U> writer;
   for_each_tensor<ReferenceBackend>(c, made, true, writer);
@@ -130,7 +130,7 @@ TEST_CASE("cuda load: a whole decoder, and matrices of another type on request")
   NEEDS_GPU();
   using B = CudaBackend<float>;
   const RuntimeConfig c = config();
-  std::vector<std::shared_ptr<const void>> kept;
+  WeightStore<ReferenceBackend> kept;
   DecoderWeights<ReferenceBackend> made = tiny::random_weights(c, kept, {.seed = 5});
   Writer<float> writer;
   for_each_tensor<ReferenceBackend>(c, made, true, writer);

@@ -56,7 +56,7 @@ struct Writer {
 template <class T>
 std::shared_ptr<Tensors> tensors(const RuntimeConfig& c) {
   auto out = std::make_shared<Tensors>();
-  std::vector<std::shared_ptr<const void>> kept;
+  WeightStore<R> kept;
   DecoderWeights<R> w = random_weights(c, kept, {.seed = 5});
   for_each_tensor<R>(c, w, true, Writer<T>{*out});
   return out;

@@ -151,7 +151,7 @@ TEST_CASE("misuse: a decoder that was moved from") {
 
 TEST_CASE("misuse: weights that are not the configuration's") {
   R be(options());
-  std::vector<std::shared_ptr<const void>> kept;
+  WeightStore<R> kept;
   const DecoderWeights<R> good = random_weights(config(2), kept, {.seed = 1});
   const auto refused = [&](auto&& change) {
     DecoderWeights<R> w = good;

@@ -8,7 +8,7 @@ using namespace tiny;
 namespace {
 
 struct Made {
-  std::vector<std::shared_ptr<const void>> kept;
+  WeightStore<R> kept;
   DecoderWeights<R> w;
 
   explicit Made(std::uint64_t seed, DType type = DType::f32, RuntimeConfig c = config())

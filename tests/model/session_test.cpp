@@ -174,7 +174,7 @@ TEST_CASE("session: misuse is named and changes nothing") {
 TEST_CASE("session: logits that are not finite are an error, never a token") {
   R own(options());
   RuntimeConfig c = config(4);
-  std::vector<std::shared_ptr<const void>> kept;
+  WeightStore<R> kept;
   DecoderWeights<R> w = random_weights(c, kept, {.seed = 1});
   const std::vector<float> gain(16, std::numeric_limits<float>::quiet_NaN());
   w.norm = small::span_of(gain);

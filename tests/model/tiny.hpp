@@ -39,7 +39,7 @@ struct Workspace {
 };
 
 /// Random weights, whose memory `kept` owns.
-inline DecoderWeights<R> random_weights(const RuntimeConfig& c, std::vector<std::shared_ptr<const void>>& kept, const RandomOptions& random) {
+inline DecoderWeights<R> random_weights(const RuntimeConfig& c, WeightStore<R>& kept, const RandomOptions& random) {
   R be(options(0));
   DecoderWeights<R> w;
   for_each_tensor<R>(c, w, true, detail::RandomVisitor<R, R>(be, random, kept));

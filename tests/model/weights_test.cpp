@@ -85,7 +85,7 @@ TEST_CASE("weights: biases, tied embeddings, learned proxies, no pictures") {
 TEST_CASE("weights: tied embeddings are one tensor") {
   RuntimeConfig c = config();
   c.tied_embeddings = true;
-  std::vector<std::shared_ptr<const void>> kept;
+  WeightStore<R> kept;
   const DecoderWeights<R> w = random_weights(c, kept, {.seed = 1});
   CHECK(w.lm_head.data() == w.embed.data());
   CHECK(w.lm_head.rows() == 32);

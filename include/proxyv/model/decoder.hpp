@@ -100,6 +100,15 @@ class Decoder {
   Decoder(Decoder&&) = default;
   Decoder& operator=(Decoder&&) = default;
 
+  /// Forgets the weights that only the plain form of the vision updates reads, so that their owner may give
+  /// the memory back. A prompt with Savings::folded_update off then throws ArgumentError.
+  void drop_plain_updates() {
+    const auto drop = [](auto& stack) {
+      if constexpr (requires { stack.drop_plain_updates(); }) stack.drop_plain_updates();
+    };
+    std::apply([&](auto&... stack) { (drop(stack), ...); }, stacks_);
+  }
+
   const Cfg& config() const { return cfg_; }
   const LmHead<B>& head() const { return head_; }
   const Embedding<B>& embedding() const { return embedding_; }

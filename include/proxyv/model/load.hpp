@@ -9,10 +9,10 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "proxyv/io/tensor_entry.hpp"
 #include "proxyv/model/decoder.hpp"
+#include "proxyv/model/weight_store.hpp"
 
 namespace proxyv::inline v0 {
 
@@ -20,25 +20,6 @@ namespace proxyv::inline v0 {
 template <class S>
 concept TensorSource = requires(const S& s, const std::string& name) {
   { s.at(name) } -> std::convertible_to<io::TensorEntry>;
-};
-
-/// What loaded weights need to stay alive: the files they lie in and the tensors made at loading.
-template <class B>
-class WeightStore {
- public:
-  explicit WeightStore(std::shared_ptr<const void> files = nullptr) : files_(std::move(files)) {}
-
-  template <class T>
-  T* keep(Buffer<T, SpaceOf<B>> buffer) {
-    auto shared = std::make_shared<Buffer<T, SpaceOf<B>>>(std::move(buffer));
-    T* data = shared->data();
-    kept_.push_back(std::move(shared));
-    return data;
-  }
-
- private:
-  std::shared_ptr<const void> files_;
-  std::vector<std::shared_ptr<const void>> kept_;
 };
 
 /// How far loading is: bytes of tensors done, as they lie in the files.
@@ -51,6 +32,10 @@ struct LoadProgress {
 struct LoadOptions {
   /// Element type of weight matrices. By default as stored in host memory, and the engine's own elsewhere.
   std::optional<DType> weights{};
+  /// False: of the vision updates only the folded weights stay, 2 * inner * (hidden + inner) elements less in each ProxyV
+  /// layer, and prompts with Savings::folded_update off are refused. No difference for weights that are used where
+  /// they lie in a file.
+  bool plain_updates = true;
   /// Called after each tensor.
   std::function<void(const LoadProgress&)> progress{};
 };
@@ -139,9 +124,12 @@ Model load_decoder(E& be, const typename Model::config_type& cfg, const Source& 
   check_config(cfg);
   auto store = std::make_shared<WeightStore<B>>(std::move(files));
   DecoderWeights<B> weights;
+  const bool plain_updates = options.plain_updates;
   LoadVisitor<B, Source, E> visitor(be, source, *store, std::move(options));
   for_each_tensor<B>(cfg, weights, vision, visitor);
-  return Model(be, cfg, weights, std::move(store));
+  Model model(be, cfg, weights, store);
+  if (!plain_updates) model.drop_plain_updates(), store->release_plain_updates(weights);
+  return model;
 }
 
 }  // namespace proxyv::inline v0

@@ -7,6 +7,7 @@
 
 #include "proxyv/backend/sampling.hpp"
 #include "proxyv/model/decoder.hpp"
+#include "proxyv/model/weight_store.hpp"
 
 namespace proxyv::inline v0 {
 
@@ -21,6 +22,7 @@ struct RandomOptions {
   std::uint64_t seed = 0;
   DType type = DType::f32;   ///< of the matrices
   float deviation = 0.f;     ///< of the matrices' numbers; 0: 1 / sqrt(inputs), which keeps states near 1
+  bool plain_updates = true; ///< false: only the folded weights of the vision updates stay, as in LoadOptions
 };
 
 namespace detail {
@@ -32,7 +34,7 @@ class RandomVisitor {
   static_assert(in_host_memory || RandomOps<E>, "proxyv: random_decoder: the engine's memory is not the host's, and it has no fill_uniform");
 
  public:
-  RandomVisitor(E& be, const RandomOptions& options, std::vector<std::shared_ptr<const void>>& kept) : be_(be), options_(options), kept_(kept) {}
+  RandomVisitor(E& be, const RandomOptions& options, WeightStore<B>& store) : be_(be), options_(options), store_(store) {}
 
   void matrix(const std::string& name, WeightOf<B>& w, index_t rows, index_t cols) {
     const float deviation = options_.deviation > 0.f ? options_.deviation : 1.f / std::sqrt(static_cast<float>(cols));
@@ -51,23 +53,22 @@ class RandomVisitor {
     std::uint64_t key = options_.seed;
     for (const char c : name) key = key * 0x100000001b3u + static_cast<unsigned char>(c);
     const float width = deviation * 3.4641016f;
-    auto buffer = std::make_shared<Buffer<T, SpaceOf<B>>>(be_.template alloc<T>(n));
+    T* const numbers = store_.keep(be_.template alloc<T>(n));
     if constexpr (in_host_memory) {
       for (index_t i = 0; i < n; ++i) {
         const auto part = static_cast<float>(uniform(key, static_cast<std::uint64_t>(i)) - 0.5);
         // The product of two floats is exact in double: fused or not, every compiler and engine draws the same.
-        buffer->data()[i] = from_float<T>(static_cast<float>(double{centre} + double{width} * double{part}));
+        numbers[i] = from_float<T>(static_cast<float>(double{centre} + double{width} * double{part}));
       }
     } else {
-      be_.fill_uniform(buffer->data(), n, key, width, centre);
+      be_.fill_uniform(numbers, n, key, width, centre);
     }
-    kept_.push_back(buffer);
-    return buffer->data();
+    return numbers;
   }
 
   E& be_;
   const RandomOptions& options_;
-  std::vector<std::shared_ptr<const void>>& kept_;
+  WeightStore<B>& store_;
 };
 
 }  // namespace detail
@@ -76,11 +77,13 @@ class RandomVisitor {
 template <class Model, class E>
 Model random_decoder(E& be, const typename Model::config_type& cfg, const RandomOptions& options) {
   using B = typename Model::backend;
-  auto kept = std::make_shared<std::vector<std::shared_ptr<const void>>>();
+  auto store = std::make_shared<WeightStore<B>>();
   DecoderWeights<B> weights;
   check_config(cfg);
-  for_each_tensor<B>(cfg, weights, true, detail::RandomVisitor<B, E>(be, options, *kept));
-  return Model(be, cfg, weights, std::move(kept));
+  for_each_tensor<B>(cfg, weights, true, detail::RandomVisitor<B, E>(be, options, *store));
+  Model model(be, cfg, weights, store);
+  if (!options.plain_updates) model.drop_plain_updates(), store->release_plain_updates(weights);
+  return model;
 }
 template <class Model, class E>
 Model random_decoder(E& be, const typename Model::config_type& cfg, std::uint64_t seed = 0, DType type = DType::f32) {

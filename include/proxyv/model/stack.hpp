@@ -158,6 +158,10 @@ struct ProxyStack {
       }
     }
 
+    void drop_plain_updates() {
+      for (auto& layer : layers_) layer.drop_plain_update();
+    }
+
    private:
     static Pool<B, C> pool(const DecoderWeights<B>& w) {
       if constexpr (Pool<B, C>::learned) {

@@ -85,6 +85,7 @@ class ProxyLayer {
   void fold(E& be) {
     update_.fold(be);
   }
+  void drop_plain_update() { update_.drop_plain(); }
 
  private:
   const DecoderBlock<B>& block() const { return plain_.block(); }

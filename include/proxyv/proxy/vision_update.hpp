@@ -103,6 +103,14 @@ class GuidedUpdate {
 
   index_t inner() const { return w_.mix.rows(); }
 
+  /// Forgets the weights that only the plain form reads; asking for it then throws ArgumentError. After fold().
+  void drop_plain() {
+    PROXYV_CHECK(folded_input_.size() > 0, ArgumentError, "VisionUpdate: the plain form cannot be dropped before fold()");
+    for (WeightOf<B>* w : {&w_.context, &w_.input, &w_.mix}) *w = {nullptr, w->type(), w->rows(), w->cols()};
+    plain_dropped_ = true;
+  }
+  bool has_plain() const { return !plain_dropped_; }
+
   /// The folded form in two halves, for engines that add the proxies' part after the product: the full
   /// tokens' part needs no proxies, so it can run beside the proxies' own layer.
   /// mixed [rows of full, inner()] holds it in between.
@@ -159,6 +167,7 @@ class GuidedUpdate {
   /// As the formula reads, in the reference's order.
   template <class E>
   void mix_plain(E& be, In<B> full, In<B> proxies, In<B> splat, const Grid& grid, Out<B> mixed) const {
+    PROXYV_CHECK(has_plain(), ArgumentError, "VisionUpdate: the plain form was asked for, but its weights were dropped at loading (plain_updates = false)");
     const index_t inner = w_.mix.rows();
     auto frame = be.frame();
     auto joined = frame.matrix(full.rows(), 2 * inner);
@@ -178,6 +187,7 @@ class GuidedUpdate {
   Weights w_;
   RmsNorm<B> norm_;
   Buffer<Elem<B>, SpaceOf<B>> folded_input_, folded_context_;
+  bool plain_dropped_ = false;
 };
 
 /// Guided update for spatial proxies (BilinearPool).

@@ -1,0 +1,47 @@
+// What loaded or drawn weights need to stay alive.
+#pragma once
+
+#include <algorithm>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "proxyv/core/buffer.hpp"
+#include "proxyv/model/weights.hpp"
+
+namespace proxyv::inline v0 {
+
+/// Owns files that weights lie in and tensors made at loading; a decoder keeps one as its owner.
+template <class B>
+class WeightStore {
+ public:
+  explicit WeightStore(std::shared_ptr<const void> files = nullptr) : files_(std::move(files)) {}
+
+  template <class T>
+  T* keep(Buffer<T, SpaceOf<B>> buffer) {
+    auto shared = std::make_shared<Buffer<T, SpaceOf<B>>>(std::move(buffer));
+    T* data = shared->data();
+    kept_.push_back({data, std::move(shared)});
+    return data;
+  }
+  /// Gives a tensor's memory back; nothing happens for one that lies in the files.
+  void release(const void* data) {
+    std::erase_if(kept_, [&](const Kept& kept) { return data != nullptr && kept.data == data; });
+  }
+  /// Gives back what only the plain form of the vision updates reads. The model must not run it afterwards
+  /// (Decoder::drop_plain_updates).
+  void release_plain_updates(const DecoderWeights<B>& weights) {
+    for (const auto& u : weights.updates)
+      for (const auto* weight : {&u.context, &u.input, &u.mix}) release(weight->data());
+  }
+
+ private:
+  struct Kept {
+    const void* data;
+    std::shared_ptr<const void> tensor;
+  };
+  std::shared_ptr<const void> files_;
+  std::vector<Kept> kept_;
+};
+
+}  // namespace proxyv::inline v0

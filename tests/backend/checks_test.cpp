@@ -58,6 +58,11 @@ TEST_CASE("checks: rotary embedding turns pairs of whole heads") {
   CHECK_THROWS_AS(check::rotary_table(vector(2), Rotary{0, 1e4}, shape(2, 0)), ShapeError);
   CHECK(error_of<ShapeError>([] { check::rotary_table(vector(2), Rotary{4, 1e4}, shape(3, 4)); }) ==
         "rotary: table [3, 4], wanted [2, 4]");
+  CHECK(error_of<ShapeError>([] {
+          Rotary rotary{4, 1e4};
+          rotary.scaling.pairs = 3;
+          check::rotary_table(vector(2), rotary, shape(2, 4));
+        }) == "rotary: scaling of 3 pairs, wanted 2");
   CHECK(error_of<ShapeError>([] { check::rotate(shape(2, 6), shape(2, 4)); }) ==
         "rotate: x [2, 6], table [2, 4], wanted equal rows and whole heads");
   CHECK_THROWS_AS(check::rotate(shape(2, 6), shape(2, 0)), ShapeError);

@@ -9,14 +9,27 @@ namespace {
 
 constexpr index_t max_size = index_t{1} << 24;
 
+io::Family read_family(const io::JsonFields& config) {
+  const std::string name = config.text("family");
+  for (const io::Family family : {io::Family::llama, io::Family::qwen2, io::Family::phi3, io::Family::internlm2})
+    if (name == io::family_name(family)) return family;
+  io::refuse(config.place("family"), "llama, qwen2, phi3 or internlm2", io::in_quotes(name));
+}
+
+/// Width of the feed-forward network, from the first layer's tensors.
+index_t read_ffn(const GoldenFile& file, io::Family family) {
+  const std::string layer = "model.layers.0.", fused = layer + "mlp.gate_up_proj.weight";
+  if (family == io::Family::internlm2) return file.shape(layer + "feed_forward.w1.weight", 2)[0];
+  if (file.has(fused)) return file.shape(fused, 2)[0] / 2;
+  return file.shape(layer + "mlp.gate_proj.weight", 2)[0];
+}
+
 /// Why a file cannot be run yet; empty when it can.
 std::string skip_reason(const io::JsonFields& config, std::size_t rows) {
-  const std::string family = config.text("family"), mode = config.text("mode");
+  const std::string mode = config.text("mode");
   if (rows > 1) return "batch of " + std::to_string(rows) + " rows";
-  if (family == "phi3") return "family phi3";
   if (mode == "attn_skip" || mode == "attn_ffn_skip" || mode == "mask_v2v") return "mode " + mode;
-  if (family != "llama" && family != "qwen2")
-    io::refuse(config.place("family"), "llama, qwen2 or phi3", io::in_quotes(family));
+  read_family(config);
   if (mode != "vanilla" && mode != "proxyv")
     io::refuse(config.place("mode"), "a known mode", io::in_quotes(mode));
   return {};
@@ -59,16 +72,20 @@ RuntimeConfig read_config(const GoldenFile& file, const io::JsonFields& config, 
   if (c.hidden % c.heads != 0)
     io::refuse(config.place("num_attention_heads"), "a divisor of hidden_size", std::to_string(c.heads));
   c.head_dim = c.hidden / c.heads;
-  c.ffn = file.shape("model.layers.0.mlp.gate_proj.weight", 2)[0];
+  c.ffn = read_ffn(file, read_family(config));
   c.vocab = config.index("vocab_size", 1, max_size);
   c.norm_eps = static_cast<float>(config.number_or("rms_norm_eps", 1e-5, 0.0, 1.0));
   c.rope_theta = config.number_or("rope_theta", 10000.0, 1.0, 1e12);
   c.tied_embeddings = config.flag_or("tie_word_embeddings", false);
-  c.qkv_bias = config.text("family") == "qwen2";
+  c.qkv_bias = read_family(config) == io::Family::qwen2;
   c.crop_side = side_of(config);
   c.proxy_factor = config.index("proxyv_reduce_factor", 1, c.crop_side);
   c.proxy_start = proxies ? config.index("start_layer", 0, c.layers) : c.layers;
   c.learned_proxies = proxies && config.flag_or("learn_proxy", false);
+  if (read_family(config) == io::Family::phi3) {
+    const io::JsonFields quirks(config.require("quirks", "an object"), file.where("config"), "quirks.");
+    c.blockwise_update = quirks.flag_or("phi3_learned_update_is_spatial", true);
+  }
   if (c.proxy_start < c.layers)
     c.update_inner = file.shape("model.vision_mlp_layers.0.context_proj.weight", 2)[0];
   check_config(c);
@@ -129,6 +146,7 @@ ModelCase read_model_case(const GoldenFile& file) {
                ": wanted at least one row, found none");
 
   c.proxies = config.text("mode") == "proxyv";
+  c.family = read_family(config);
   c.config = read_config(file, config, c.proxies);
   c.crops = {tokens_per_crop(c.config), c.proxies ? proxies_per_crop(c.config) : 0,
              config.index_or("tokenizer_model_max_length", 0, 1, max_size)};

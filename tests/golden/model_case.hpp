@@ -7,6 +7,7 @@
 
 #include "golden/golden_file.hpp"
 #include "golden/settings.hpp"
+#include "proxyv/io/config.hpp"
 #include "proxyv/model/config.hpp"
 #include "proxyv/proxy/token_layout.hpp"
 
@@ -17,6 +18,7 @@ struct ModelCase {
   std::string skip;      ///< why the file is not run; empty: it is
   bool proxies = false;  ///< a ProxyV decoder; else a plain one
   RuntimeConfig config;
+  io::Family family = io::Family::llama;  ///< whose tensor names the file has
   CropShape crops;  ///< as the file packs: with proxies even when no layer uses them
   Semantics semantics;
   std::vector<TokenId> ids;

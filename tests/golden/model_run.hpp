@@ -10,6 +10,7 @@
 #include "golden/model_states.hpp"
 #include "golden/probe.hpp"
 #include "proxyv/model/load.hpp"
+#include "proxyv/model/load_family.hpp"
 #include "proxyv/model/presets.hpp"
 #include "proxyv/model/session.hpp"
 
@@ -43,9 +44,11 @@ class ModelRun {
 
  private:
   Model load(const Settings& settings) const {
+    using Tensors = FamilyTensors<io::SafetensorsFile>;
     B maker = make_engine<B>(settings.threads);
-    return load_decoder<Model>(maker, case_.config, file_.source(), file_.owner(), true,
-                               {.weights = settings.weights});
+    const auto tensors = std::make_shared<const Tensors>(file_.source(), case_.family, case_.config);
+    const auto owner = std::make_shared<std::pair<decltype(tensors), decltype(file_.owner())>>(tensors, file_.owner());
+    return load_decoder<Model>(maker, case_.config, *tensors, owner, true, {.weights = settings.weights});
   }
 
   std::size_t workspace() const {

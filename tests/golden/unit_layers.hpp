@@ -29,7 +29,7 @@ void check_rope(EngineOp<B>& op) {
   const auto s = op.shape("x", 4);  // rows of the batch, heads, tokens, head size
   const std::vector<float> x = op.floats("x");
   const auto positions = op.positions("positions", shape_of(s[0], s[2]));
-  const Rotary rotary{s[3], op.theta("theta")};
+  const Rotary rotary{s[3], op.theta("theta"), op.rope_scaling(s[3])};
   std::vector<float> found;
   for (index_t b = 0; b < s[0]; ++b) {
     const std::vector<float> rows = rows_first(x.data() + b * s[1] * s[2] * s[3], s[1], s[2], s[3]);

@@ -10,6 +10,7 @@
 #include "golden/settings.hpp"
 #include "golden/tensors.hpp"
 #include "proxyv/backend/plan.hpp"
+#include "proxyv/model/lmm.hpp"
 
 namespace golden {
 
@@ -33,6 +34,17 @@ class UnitOp {
 
   float eps(const char* key) const { return static_cast<float>(params_.number_or(key, 1e-5, 0.0, 1.0)); }
   double theta(const char* key) const { return params_.number_or(key, 10000.0, 1.0, 1e12); }
+
+  /// As config.json would have it; `context` is what the user asks for.
+  RotaryScaling rope_scaling(index_t head_dim) const {
+    io::CheckpointConfig c;
+    c.head_dim = head_dim;
+    c.rope_theta = theta("theta");
+    c.max_position_embeddings = params_.index_or("max_position_embeddings", 0, 1, 1 << 30);
+    if (const io::JsonValue* scaling = params_.find("rope_scaling"))
+      c.rope = io::read_rope(io::JsonFields(*scaling, file_.where("ops")), params_, head_dim, c.max_position_embeddings);
+    return proxyv::rope_scaling(c, params_.index_or("context", 0, 1, 1 << 30));
+  }
 
   std::vector<index_t> shape(const std::string& x, std::size_t rank) const {
     return file_.shape(tensor(x), rank);

@@ -155,10 +155,17 @@ TEST_CASE("what vision_config says need not be said twice") {
 TEST_CASE("architectures are known by name") {
   CHECK(parse(with("architectures", "[\"Qwen2ForCausalLM\"]")).family == io::Family::qwen2);
   CHECK(parse(with("architectures", "[\"LlamaForCausalLM\"]")).family == io::Family::llama);
+  const auto phi3 = parse(with("architectures", "[\"LlavaPhiForCausalLM\"]"));
+  CHECK(phi3.family == io::Family::phi3);
+  CHECK(io::family_name(phi3.family) == "phi3");
+  CHECK(phi3.max_position_embeddings == 4096);
+  CHECK(parse(with("architectures", "[\"Phi3ForCausalLM\"]")).family == io::Family::phi3);
+  CHECK(parse(with("architectures", "[\"InternLM2ForCausalLM\"]")).family == io::Family::internlm2);
   CHECK(replaced("architectures", "[\"LlavaPhi3\\u0007\"]") ==
         "c: architectures: unknown architecture \"LlavaPhi3\\x07\"; known: LlavaLlamaForCausalLM, "
         "LlamaForCausalLM, "
-        "LlavaQwenForCausalLM, Qwen2ForCausalLM");
+        "LlavaQwenForCausalLM, Qwen2ForCausalLM, LlavaPhiForCausalLM, LlavaPhi3ForCausalLM, Phi3ForCausalLM, "
+        "LlavaInternLM2ForCausalLM, InternLM2ForCausalLM");
   CHECK(replaced("architectures", "") == "c: architectures: wanted an array of one name, found nothing");
   CHECK(replaced("architectures", "[]") ==
         "c: architectures: wanted an array of one name, found an array of 0");
@@ -215,9 +222,21 @@ TEST_CASE("numbers and tokens are in range") {
         "c: torch_dtype: wanted float32, float16 or bfloat16, found \"int8\"");
 }
 
+TEST_CASE("rotary embedding may be stretched, and newer files keep its numbers together") {
+  const auto old = parse(base + R"(,"rope_theta":500000,"rope_scaling":{"type":"linear","factor":2})");
+  CHECK(old.rope.type == io::RopeType::linear);
+  CHECK(old.rope_theta == 500000.0);
+  const auto newer = parse(base + R"(,"rope_parameters":{"rope_type":"default","rope_theta":500000})");
+  CHECK(newer.rope.type == io::RopeType::plain);
+  CHECK(newer.rope_theta == 500000.0);
+  CHECK(parse(base).rope.type == io::RopeType::plain);
+}
+
 TEST_CASE("what we cannot do is refused by name") {
-  CHECK(added("\"rope_scaling\":{\"type\":\"linear\"}") ==
-        "c: rope_scaling: wanted null (not supported), found an object of 1");
+  CHECK(added("\"rope_scaling\":{\"type\":\"linear\"}") == "c: rope_scaling.factor: wanted a number, found nothing");
+  CHECK(added("\"rope_scaling\":7") == "c: rope_scaling: wanted an object, found 7");
+  CHECK(added("\"partial_rotary_factor\":0.5") == "c: partial_rotary_factor: wanted 1 (not supported), found 0.5");
+  CHECK(added("\"bias\":true") == "c: bias: wanted false (not supported), found true");
   CHECK(added("\"quantization_config\":{}") ==
         "c: quantization_config: wanted null (not supported), found an object of 0");
   CHECK(added("\"hidden_act\":\"gelu\"") == "c: hidden_act: wanted \"silu\", found \"gelu\"");

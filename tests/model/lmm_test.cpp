@@ -65,6 +65,26 @@ TEST_CASE("a ProxyV checkpoint runs plain on request, a plain one never as Proxy
   CHECK_THROWS_WITH(Lmm<B>(be, receipts("baseline"), {.form = RunForm::proxyv}), ContainsSubstring("was not trained with ProxyV"));
 }
 
+TEST_CASE("config.json says how rotary embedding is stretched") {
+  auto c = io::read_config(receipts("proxyv") + "/config.json");
+  CHECK_FALSE(runtime_config(c).rope_scaling.present());
+  c.rope = {.type = io::RopeType::linear, .factor = 2.0};
+  CHECK(runtime_config(c).rope_scaling == linear_scaling(32, 2.0));
+  c.rope = {.type = io::RopeType::dynamic, .factor = 2.0};
+  CHECK(runtime_config(c).rope_scaling == dynamic_scaling(32, 2.0, 2048, 2048));
+  CHECK(runtime_config(c, {.context = 5000}).rope_scaling == dynamic_scaling(32, 2.0, 2048, 5000));
+  c.rope = {.type = io::RopeType::llama3, .factor = 8.0, .original_positions = 512};
+  CHECK(runtime_config(c).rope_scaling == llama3_scaling(32, 10000.0, 8.0, 1.0, 4.0, 512));
+  const std::vector<double> few(16, 1.0), many(16, 3.0);
+  c.rope = {.type = io::RopeType::longrope, .original_positions = 512, .short_factor = few, .long_factor = many};
+  CHECK(runtime_config(c).rope_scaling.divisor[3] == 1.0);
+  CHECK(runtime_config(c, {.context = 513}).rope_scaling.divisor[3] == 3.0);
+  CHECK_FALSE(runtime_config(c).blockwise_update);
+  c.family = io::Family::phi3;
+  CHECK(runtime_config(c).blockwise_update);
+  CHECK_FALSE(runtime_config(c, {.phi3_blockwise_update = false}).blockwise_update);
+}
+
 TEST_CASE("weights converted at loading give what weights in place give") {
   B be({});
   const Lmm<B> stored(be, receipts("proxyv")), widened(be, receipts("proxyv"), {.form = RunForm::as_trained, .load = {.weights = DType::f32}});

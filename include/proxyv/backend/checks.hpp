@@ -46,6 +46,8 @@ template <class Positions, class T>
 void rotary_table(const Positions& positions, const Rotary& rotary, const T& table) {
   PROXYV_CHECK(rotary.head_dim > 0 && rotary.head_dim % 2 == 0, ShapeError, "rotary: head size ", rotary.head_dim,
                ", wanted an even number");
+  PROXYV_CHECK(!rotary.scaling.present() || rotary.scaling.pairs == rotary.head_dim / 2, ShapeError, "rotary: scaling of ",
+               rotary.scaling.pairs, " pairs, wanted ", rotary.head_dim / 2);
   PROXYV_CHECK(table.rows() == positions.size() && table.cols() == rotary.head_dim, ShapeError, "rotary: table ",
                shape_text(table.rows(), table.cols()), ", wanted ", shape_text(positions.size(), rotary.head_dim));
 }

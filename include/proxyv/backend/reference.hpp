@@ -72,8 +72,8 @@ class ReferenceBackend : public HostStorage {
       const double frequency = rotary.frequency(j);
       for (index_t i = 0; i < positions.size(); ++i) {
         const double angle = static_cast<double>(positions[i]) * frequency;
-        table(i, j) = static_cast<float>(std::cos(angle));
-        table(i, half + j) = static_cast<float>(std::sin(angle));
+        table(i, j) = static_cast<float>(std::cos(angle) * rotary.amplitude());
+        table(i, half + j) = static_cast<float>(std::sin(angle) * rotary.amplitude());
       }
     }
   }

@@ -251,10 +251,15 @@ class Suite {
     auto memory = be_.template alloc<float>(n * dim);
     const Table<B> table(memory.data(), n, dim);
     Host twin(static_cast<std::size_t>(n * dim));
-    const Rotary rotary{dim, random_.coin() ? 10000.0 : 1e6};
+    Rotary rotary{dim, random_.coin() ? 10000.0 : 1e6};
+    if (random_.coin()) {
+      rotary.scaling.pairs = dim / 2;
+      rotary.scaling.amplitude = 1.0 + 0.1 * static_cast<double>(random_.below(5));
+      for (index_t i = 0; i < dim / 2; ++i) rotary.scaling.divisor[static_cast<std::size_t>(i)] = 1.0 + static_cast<double>(random_.below(40));
+    }
     be_.rotary_table(Ids<B>(ids.data(), n), rotary, table);
     judge_.rotary_table({positions.data(), n}, rotary, {twin.data(), n, dim});
-    add("rotary_table", shape({n, dim}), relative_error(twin, floats(memory)), 2e-6);
+    add("rotary_table", shape({n, dim}) + (rotary.scaling.present() ? " scaled" : ""), relative_error(twin, floats(memory)), 2e-6);
     Tensor<B> x(be_, random_, n, heads * dim);
     be_.rotate(x.view(), table);
     judge_.rotate(x.twin(), {twin.data(), n, dim});

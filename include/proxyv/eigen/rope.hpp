@@ -19,8 +19,8 @@ inline void rotary_table(Span<const std::int32_t> positions, const Rotary& rotar
     const double frequency = rotary.frequency(j);
     for (index_t i = 0; i < positions.size(); ++i) {
       const double angle = static_cast<double>(positions[i]) * frequency;
-      table(i, j) = static_cast<float>(std::cos(angle));
-      table(i, half + j) = static_cast<float>(std::sin(angle));
+      table(i, j) = static_cast<float>(std::cos(angle) * rotary.amplitude());
+      table(i, half + j) = static_cast<float>(std::sin(angle) * rotary.amplitude());
     }
   });
 }

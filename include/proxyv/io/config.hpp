@@ -17,16 +17,41 @@
 #include "proxyv/io/grid_pinpoints.hpp"
 #include "proxyv/io/json.hpp"
 #include "proxyv/io/json_fields.hpp"
+#include "proxyv/io/rope_config.hpp"
 
 namespace proxyv::inline v0 {
 namespace io {
 
 inline constexpr std::size_t config_max_bytes = 4'000'000;
 
-/// Weight names and biases of the language model.
-enum class Family : std::uint8_t { llama, qwen2 };
+/// Weight names, their layout and biases of the language model.
+enum class Family : std::uint8_t {
+  llama,
+  qwen2,      ///< with biases of queries, keys and values
+  phi3,       ///< queries, keys and values in one tensor; gate and up in another
+  internlm2,  ///< names of its own; queries, keys and values in one tensor, head group by head group
+};
 
-constexpr std::string_view family_name(Family family) { return family == Family::llama ? "llama" : "qwen2"; }
+constexpr std::string_view family_name(Family family) {
+  constexpr std::string_view names[] = {"llama", "qwen2", "phi3", "internlm2"};
+  return names[static_cast<std::size_t>(family)];
+}
+
+namespace detail {
+
+struct Architecture {
+  std::string_view name;
+  Family family;
+};
+inline constexpr Architecture architectures[] = {
+    {"LlavaLlamaForCausalLM", Family::llama},         {"LlamaForCausalLM", Family::llama},
+    {"LlavaQwenForCausalLM", Family::qwen2},          {"Qwen2ForCausalLM", Family::qwen2},
+    {"LlavaPhiForCausalLM", Family::phi3},            {"LlavaPhi3ForCausalLM", Family::phi3},
+    {"Phi3ForCausalLM", Family::phi3},                {"LlavaInternLM2ForCausalLM", Family::internlm2},
+    {"InternLM2ForCausalLM", Family::internlm2},
+};
+
+}  // namespace detail
 
 /// The CLIP-style encoder, from the nested object `vision_config`.
 struct VisionConfig {
@@ -57,6 +82,7 @@ struct CheckpointConfig {
   index_t vocab_size = 0;
   double rms_norm_eps = 1e-6;
   double rope_theta = 10000.0;
+  RopeConfig rope;
   bool tie_word_embeddings = false;
   index_t max_position_embeddings = 0;
   std::optional<TokenId> bos_token_id;
@@ -113,15 +139,16 @@ class ConfigReader {
     const JsonArray& names = as_array(f_.require("architectures", "an array of one name"), place);
     if (names.size() != 1) refuse(place, "an array of one name", f_.find("architectures")->describe());
     c_.architecture = as_text(names[0], place);
-    if (c_.architecture == "LlavaLlamaForCausalLM" || c_.architecture == "LlamaForCausalLM") {
-      c_.family = Family::llama;
-    } else if (c_.architecture == "LlavaQwenForCausalLM" || c_.architecture == "Qwen2ForCausalLM") {
-      c_.family = Family::qwen2;
-    } else {
-      PROXYV_CHECK(
-          false, LoadError, place.file, ": architectures: unknown architecture ", in_quotes(c_.architecture),
-          "; known: LlavaLlamaForCausalLM, LlamaForCausalLM, LlavaQwenForCausalLM, Qwen2ForCausalLM");
+    std::string known;
+    for (const Architecture& a : architectures) {
+      if (a.name == c_.architecture) {
+        c_.family = a.family;
+        return;
+      }
+      known.append(known.empty() ? "" : ", ").append(a.name);
     }
+    ::proxyv::detail::fail(
+        LoadError(place.file + ": architectures: unknown architecture " + in_quotes(c_.architecture) + "; known: " + known));
   }
 
   void sizes() {
@@ -143,13 +170,14 @@ class ConfigReader {
     c_.head_dim = f_.index_or("head_dim", c_.hidden_size / c_.num_attention_heads, 1, 4096);
     if (c_.head_dim % 2 != 0) refuse(f_.place("head_dim"), "an even head size", std::to_string(c_.head_dim));
     c_.vocab_size = f_.index("vocab_size", 1, 1 << 24);
-    const index_t positions = c_.family == Family::qwen2 ? 32768 : 2048;
+    constexpr index_t usual_positions[] = {2048, 32768, 4096, 2048};  // of each Family, as its own code has it
+    const index_t positions = usual_positions[static_cast<std::size_t>(c_.family)];
     c_.max_position_embeddings = f_.index_or("max_position_embeddings", positions, 1, 1 << 30);
   }
 
   void numbers() {
     c_.rms_norm_eps = f_.number_or("rms_norm_eps", 1e-6, 1e-30, 0.999);
-    c_.rope_theta = f_.number_or("rope_theta", 10000.0, 1.0, 1e12);
+    rope();
     c_.tie_word_embeddings = f_.flag_or("tie_word_embeddings", false);
     const char* key = f_.find("torch_dtype") != nullptr ? "torch_dtype" : "dtype";
     const std::string type = f_.text_or(key, "");
@@ -157,6 +185,19 @@ class ConfigReader {
     else if (type == "float16") c_.torch_dtype = DType::f16;
     else if (type == "bfloat16") c_.torch_dtype = DType::bf16;
     else if (!type.empty()) refuse(f_.place(key), "float32, float16 or bfloat16", in_quotes(type));
+  }
+
+  /// Newer files keep all of it in rope_parameters.
+  void rope() {
+    c_.rope_theta = f_.number_or("rope_theta", 10000.0, 1.0, 1e12);
+    const char* key = f_.find("rope_scaling") != nullptr ? "rope_scaling" : "rope_parameters";
+    if (f_.number_or("partial_rotary_factor", 1.0, 0.0, 1.0) != 1.0)
+      refuse(f_.place("partial_rotary_factor"), "1 (not supported)", f_.find("partial_rotary_factor")->describe());
+    const JsonValue* nested = f_.find(key);
+    if (nested == nullptr) return;
+    const JsonFields scaling(*nested, file_, std::string(key) + ".");
+    c_.rope_theta = scaling.number_or("rope_theta", c_.rope_theta, 1.0, 1e12);
+    c_.rope = read_rope(scaling, f_, c_.head_dim, c_.max_position_embeddings);
   }
 
   TokenId token(const JsonValue& value, std::string_view key) {
@@ -176,11 +217,11 @@ class ConfigReader {
   }
 
   void refuse_unknown_features() {
-    f_.absent("rope_scaling");
     f_.absent("quantization_config");
     f_.only("hidden_act", "silu");
     f_.never("attention_bias");
     f_.never("mlp_bias");
+    f_.never("bias");
     f_.never("use_sliding_window");
     f_.never("mm_use_im_start_end");
     f_.only("mm_vision_select_feature", "patch");

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <concepts>
+#include <limits>
 #include <type_traits>
 
 #include "proxyv/backend/grid.hpp"
@@ -14,7 +15,9 @@
 
 namespace proxyv::inline v0 {
 
-/// The members every configuration has.
+/// The members every configuration has. Two more may be there: `rope_scaling` (a RotaryScaling) and
+/// `blockwise_update` (bool: learned proxies are spread over blocks of tokens as spatial ones are, which the reference's
+/// Phi-3 does). Without them rotary embedding is not stretched, and learned proxies spread by their splat weights.
 template <class C>
 concept DecoderConfig = requires(const C& c) {
   { c.hidden } -> std::convertible_to<index_t>;     // width of the residual stream
@@ -35,6 +38,28 @@ concept DecoderConfig = requires(const C& c) {
   { c.learned_proxies } -> std::convertible_to<bool>;  // learned instead of spatial proxies
 };
 
+namespace detail {
+
+template <class C>
+RotaryScaling rope_scaling_of(const C& c) {
+  if constexpr (requires { c.rope_scaling; }) return c.rope_scaling;
+  return {};
+}
+template <class C>
+constexpr bool blockwise_update_of(const C& c) {
+  if constexpr (requires { c.blockwise_update; }) return c.blockwise_update;
+  return false;
+}
+/// Positions are below this.
+template <class C>
+index_t position_limit(const C& c) {
+  constexpr index_t any = std::numeric_limits<std::int32_t>::max();
+  if constexpr (requires { c.rope_scaling; }) return c.rope_scaling.max_positions > 0 ? index_t{c.rope_scaling.max_positions} : any;
+  return any;
+}
+
+}  // namespace detail
+
 /// A configuration read at run time.
 struct RuntimeConfig {
   index_t hidden = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0, ffn = 0, vocab = 0;
@@ -44,6 +69,8 @@ struct RuntimeConfig {
   bool qkv_bias = false;
   index_t proxy_start = 0, proxy_factor = 1, crop_side = 1, update_inner = 0;
   bool learned_proxies = false;
+  RotaryScaling rope_scaling{};
+  bool blockwise_update = false;
 
   /// The same numbers from any configuration.
   template <DecoderConfig C>
@@ -63,7 +90,9 @@ struct RuntimeConfig {
             .proxy_factor = c.proxy_factor,
             .crop_side = c.crop_side,
             .update_inner = c.update_inner,
-            .learned_proxies = c.learned_proxies};
+            .learned_proxies = c.learned_proxies,
+            .rope_scaling = detail::rope_scaling_of(c),
+            .blockwise_update = detail::blockwise_update_of(c)};
   }
 };
 
@@ -73,6 +102,10 @@ constexpr index_t reference_update_inner(index_t hidden) { return hidden / (hidd
 template <DecoderConfig C>
 constexpr Heads heads_of(const C& c) {
   return {c.heads, c.kv_heads, c.head_dim};
+}
+template <DecoderConfig C>
+Rotary rotary_of(const C& c) {
+  return {c.head_dim, c.rope_theta, detail::rope_scaling_of(c)};
 }
 template <DecoderConfig C>
 constexpr index_t tokens_per_crop(const C& c) {
@@ -116,6 +149,9 @@ void check_config(const C& c) {
                ", wanted 0..16777216");
   PROXYV_CHECK(c.proxy_start == c.layers || c.update_inner > 0, ArgumentError, "config: update_inner is ", index_t{c.update_inner},
                ", ProxyV layers need an inner width");
+  const RotaryScaling rope = detail::rope_scaling_of(c);
+  PROXYV_CHECK(!rope.present() || rope.pairs == c.head_dim / 2, ArgumentError, "config: rope_scaling of ", rope.pairs, " pairs, wanted ",
+               c.head_dim / 2);
 }
 
 }  // namespace proxyv::inline v0

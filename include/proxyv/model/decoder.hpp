@@ -7,7 +7,6 @@
 // cache. Nothing here allocates after construction but the plain form's mask.
 #pragma once
 
-#include <limits>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -112,7 +111,7 @@ class Decoder {
   const Cfg& config() const { return cfg_; }
   const LmHead<B>& head() const { return head_; }
   const Embedding<B>& embedding() const { return embedding_; }
-  Rotary rotary() const { return {cfg_.head_dim, cfg_.rope_theta}; }
+  Rotary rotary() const { return rotary_of(cfg_); }
 
   /// How this model wants a prompt packed. max_length caps vision + text tokens, 0 = no cap.
   CropShape crop_shape(index_t max_length = 0) const {
@@ -181,7 +180,7 @@ class Decoder {
   /// What `tokens` more tokens cost after `past` cached ones.
   Cost plan_append(index_t past, index_t tokens = 1) const {
     check_alive();
-    PROXYV_CHECK(past >= 0 && tokens > 0 && past <= last_position - tokens, ArgumentError, "plan_append: ", tokens, " tokens after ", past);
+    PROXYV_CHECK(past >= 0 && tokens > 0 && past <= last_position() - tokens, ArgumentError, "plan_append: ", tokens, " tokens after ", past);
     PlanBackend<B> plan;
     KvCache<B> cache(plan, cache_shape(past + tokens));
     cache.commit(past, past);
@@ -234,7 +233,7 @@ class Decoder {
     return stacks;
   }
 
-  static constexpr index_t last_position = std::numeric_limits<std::int32_t>::max();
+  index_t last_position() const { return detail::position_limit(cfg_); }
 
   void check_alive() const { PROXYV_CHECK(alive_.yes, ArgumentError, "Decoder: used after it was moved from"); }
 
@@ -242,6 +241,8 @@ class Decoder {
     check_alive();
     const CropShape wanted = crop_shape();
     PROXYV_CHECK(layout.rows() > 0, ArgumentError, "prefill: the layout is empty");
+    PROXYV_CHECK(layout.next_position() <= last_position(), ArgumentError, "prefill: a prompt of ", layout.next_position(),
+                 " positions, the rotary embedding was made for ", last_position());
     PROXYV_CHECK(layout.vision() == 0 || (layout.crop_shape().tokens == wanted.tokens && layout.crop_shape().proxies == wanted.proxies),
                  ShapeError, "prefill: the layout has ", layout.crop_shape().tokens, " tokens and ", layout.crop_shape().proxies,
                  " proxies per crop, the model wants ", wanted.tokens, " and ", wanted.proxies);
@@ -269,8 +270,8 @@ class Decoder {
   void check_append(index_t tokens, const KvCache<B>& cache, const Out<B>& logits) const {
     check_alive();
     PROXYV_CHECK(tokens > 0, ArgumentError, "append: no tokens");
-    PROXYV_CHECK(cache.next_position() <= last_position - tokens, ArgumentError, "append: ", tokens, " tokens from position ",
-                 cache.next_position(), " on, wanted positions below ", last_position);
+    PROXYV_CHECK(cache.next_position() <= last_position() - tokens, ArgumentError, "append: ", tokens, " tokens from position ",
+                 cache.next_position(), " on, wanted positions below ", last_position());
     check_cache(cache, tokens, logits);
   }
 
@@ -321,6 +322,7 @@ class Decoder {
     f.only_wanted = options.savings.dead_rows && !options.all_rows;
     f.rotary = rotary();
     f.grid = {layout.crops(), cfg_.crop_side, cfg_.proxy_factor};
+    f.by_blocks = detail::blockwise_update_of(cfg_);
     f.savings = options.savings;
     if (layout.proxies() > 0) enter_proxies(be, frame, layout, f);
 

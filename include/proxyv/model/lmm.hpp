@@ -14,7 +14,9 @@
 #include "proxyv/io/checkpoint.hpp"
 #include "proxyv/io/config.hpp"
 #include "proxyv/model/load.hpp"
+#include "proxyv/model/load_family.hpp"
 #include "proxyv/model/presets.hpp"
+#include "proxyv/model/rope_scaling.hpp"
 #include "proxyv/model/session.hpp"
 #include "proxyv/vision/clip_encoder.hpp"
 #include "proxyv/vision/preprocess.hpp"
@@ -29,8 +31,36 @@ enum class RunForm : std::uint8_t {
   proxyv,      ///< with proxies; refused when the checkpoint has no ProxyV weights
 };
 
+/// The rotary embedding's stretching as config.json has it. context: positions that prompts and answers together
+/// will take, where the formula asks; 0: those the model was trained on first.
+inline RotaryScaling rope_scaling(const io::CheckpointConfig& c, index_t context = 0) {
+  const io::RopeConfig& r = c.rope;
+  const index_t original = r.original_positions > 0 ? r.original_positions : c.max_position_embeddings;
+  const index_t wanted = context > 0 ? context : original;
+  const auto numbers = [](const std::vector<double>& v) { return Span<const double>(v.data(), static_cast<index_t>(v.size())); };
+  switch (r.type) {
+    case io::RopeType::plain: break;
+    case io::RopeType::linear: return linear_scaling(c.head_dim, r.factor);
+    case io::RopeType::dynamic: return dynamic_scaling(c.head_dim, r.factor, original, wanted);
+    case io::RopeType::llama3: return llama3_scaling(c.head_dim, c.rope_theta, r.factor, r.low_freq_factor, r.high_freq_factor, original);
+    case io::RopeType::longrope:
+      return long_rope_scaling(numbers(r.short_factor), numbers(r.long_factor), original, c.max_position_embeddings, wanted, r.amplitude);
+  }
+  return {};
+}
+
+/// How a checkpoint is turned into a decoder.
+struct RunOptions {
+  RunForm form = RunForm::as_trained;
+  index_t context = 0;  ///< see rope_scaling()
+  /// The reference's Phi-3 spreads learned proxies over blocks, as if they were spatial. False: by their splat
+  /// weights, as in the other families.
+  bool phi3_blockwise_update = true;
+};
+
 /// The decoder's sizes as config.json has them.
-inline RuntimeConfig runtime_config(const io::CheckpointConfig& c, RunForm form = RunForm::as_trained) {
+inline RuntimeConfig runtime_config(const io::CheckpointConfig& c, const RunOptions& options = {}) {
+  const RunForm form = options.form;
   PROXYV_CHECK(form != RunForm::proxyv || c.proxyv, ArgumentError, "the checkpoint was not trained with ProxyV (config.json: proxyv is false)");
   const bool proxies = c.proxyv && form != RunForm::plain;
   return {.hidden = c.hidden_size,
@@ -48,7 +78,9 @@ inline RuntimeConfig runtime_config(const io::CheckpointConfig& c, RunForm form 
           .proxy_factor = proxies ? c.proxyv_reduce_factor : 1,
           .crop_side = std::max<index_t>(c.crop_side, 1),
           .update_inner = c.vision_update_hidden(),
-          .learned_proxies = proxies && c.learn_proxy};
+          .learned_proxies = proxies && c.learn_proxy,
+          .rope_scaling = rope_scaling(c, options.context),
+          .blockwise_update = c.family == io::Family::phi3 && options.phi3_blockwise_update};
 }
 
 /// The encoder's sizes as config.json has them.
@@ -104,6 +136,8 @@ class Lmm {
   struct Options {
     RunForm form = RunForm::as_trained;
     LoadOptions load{};
+    index_t context = 0;                ///< as in RunOptions
+    bool phi3_blockwise_update = true;  ///< as in RunOptions
   };
 
   /// Loads a checkpoint folder: config.json and safetensors, used in place. The engine needs no
@@ -111,7 +145,7 @@ class Lmm {
   Lmm(B& be, const std::string& folder, const Options& options = {})
       : files_(std::make_shared<io::Checkpoint>(folder)),
         checkpoint_(io::read_config(files_->folder() + "/config.json")),
-        config_(runtime_config(checkpoint_, options.form)),
+        config_(runtime_config(checkpoint_, {options.form, options.context, options.phi3_blockwise_update})),
         decoder_(make_decoder(be, options)) {
     if (!checkpoint_.has_pictures()) return;
     processor_ = image_processor(checkpoint_);
@@ -171,8 +205,16 @@ class Lmm {
 
  private:
   AnyDecoder make_decoder(B& be, const Options& options) const {
+    // Weights in host memory stay where they lie, in the files or among the gathered ones; others are copied.
+    struct Named {
+      std::shared_ptr<const io::Checkpoint> files;
+      FamilyTensors<io::Checkpoint> tensors;
+    };
+    const auto named = std::make_shared<const Named>(Named{files_, {*files_, checkpoint_.family, config_}});
+    std::shared_ptr<const void> owner = files_;
+    if constexpr (std::same_as<SpaceOf<B>, HostSpace>) owner = named;
     const auto load = [&]<class Model>(std::type_identity<Model>) -> AnyDecoder {
-      return load_decoder<Model>(be, config_, *files_, files_, checkpoint_.has_pictures(), options.load);
+      return load_decoder<Model>(be, config_, named->tensors, owner, checkpoint_.has_pictures(), options.load);
     };
     if (config_.proxy_start == config_.layers) return load(std::type_identity<PlainDecoder<B>>{});
     if (config_.learned_proxies) return load(std::type_identity<LearnedProxyDecoder<B>>{});

@@ -44,6 +44,7 @@ struct PrefillFrame {
   bool only_wanted = false;
   Ids<B> focus_positions;
   Rotary rotary;
+  bool by_blocks = false;
   Grid grid;
   Savings savings;
   View<const std::uint8_t, SpaceOf<B>> mask;
@@ -182,6 +183,7 @@ struct ProxyStack {
       p.grid = f.grid;
       p.savings = f.savings;
       p.mask = f.mask;
+      p.by_blocks = f.by_blocks;
       p.vision_normed = frame.matrix(s.vision, s.x.cols());
       if constexpr (Pool<B, C>::learned) p.splat = frame.matrix(s.vision, per_crop);
       be.rotary_table(p.positions, f.rotary, p.rotary);

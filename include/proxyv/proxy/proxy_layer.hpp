@@ -149,9 +149,9 @@ class ProxyLayer {
     }
     block().feed_forward(be, p.focus);
     if (next.gain.empty()) {
-      update_(be, full, p.proxy_rows(), p.splat, p.grid, p.savings.folded_update);
+      update_(be, full, p.proxy_rows(), p.update_splat(), p.grid, p.savings.folded_update);
     } else {
-      update_(be, full, p.proxy_rows(), p.splat, p.grid, p.savings.folded_update, next, p.vision_normed);
+      update_(be, full, p.proxy_rows(), p.update_splat(), p.grid, p.savings.folded_update, next, p.vision_normed);
     }
   }
 

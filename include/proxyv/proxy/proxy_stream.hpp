@@ -17,9 +17,12 @@ struct ProxyStream {
   Out<B> vision_normed;    ///< [vision, hidden] input norm of the vision rows for the layer that comes
   bool vision_is_normed = false;  ///< whether vision_normed is already filled
   Out<B> splat;            ///< [vision, proxies per crop] learned proxies only
+  bool by_blocks = false;  ///< the update spreads learned proxies over blocks, as if they were spatial
   Savings savings;
   View<const std::uint8_t, SpaceOf<B>> mask;  ///< plain attention only, see TokenLayout::proxy_layer_mask
 
+  /// What the update spreads proxies by; empty: blocks.
+  In<B> update_splat() const { return by_blocks ? In<B>{} : In<B>(splat); }
   Out<B> proxy_rows() const { return focus.row_range(0, proxies); }
   Out<B> rest_rows() const { return focus.row_range(proxies, focus.rows() - proxies); }
 };

@@ -25,13 +25,14 @@ struct BlockSpread {
   }
 };
 
-/// Learned proxies: each token gets its splat-weighted mix of the crop's proxies.
+/// Learned proxies: each token gets its splat-weighted mix of the crop's proxies; with an empty splat what BlockSpread gives.
 struct SplatSpread {
   static constexpr bool learned = true;
 
   template <class E, class Small, class Wide, class Splat>
-    requires GemmOps<E>
+    requires GemmOps<E> && ProxyOps<E>
   static void spread(E& be, const Small& small, const Wide& wide, const Splat& splat, const Grid& grid) {
+    if (splat.empty()) return be.upsample(small, wide, grid);
     const index_t tokens = grid.side * grid.side, n = splat.cols();
     for (index_t c = 0; c < grid.crops; ++c)
       be.product(splat.row_range(c * tokens, tokens), small.row_range(c * n, n), wide.row_range(c * tokens, tokens), 0.f);
@@ -84,7 +85,7 @@ class GuidedUpdate {
   }
 
   /// full [crops*side^2, hidden] in/out; proxies [crops*n, hidden] in, as they leave the layer;
-  /// splat [crops*side^2, n] in for learned proxies.
+  /// splat [crops*side^2, n] in for learned proxies; empty: they are spread over blocks like spatial ones.
   /// Cost folded: 2 * full * 2*hidden*inner + 2 * proxies * hidden*inner FLOPs.
   template <class E>
     requires GemmOps<E> && NormOps<E> && SameTensorsAs<E, B>

@@ -21,6 +21,23 @@ static __global__ void rotary_table_kernel(const std::int32_t* positions, std::i
   });
 }
 
+/// The same for stretched frequencies, which the host has computed.
+struct Frequencies {
+  double of[RotaryScaling::max_pairs];
+};
+static __global__ void scaled_rotary_table_kernel(const std::int32_t* positions, std::int64_t n, std::int64_t half, const __grid_constant__ Frequencies frequency,
+                                                  double amplitude, Rows<float> table) {
+  wait_for_previous();
+  let_next_begin();
+  for_each_item(n * half, [&](std::int64_t item) {
+    const std::int64_t i = item / half, j = item % half;
+    double sine = 0.0, cosine = 0.0;
+    sincos(static_cast<double>(positions[i]) * frequency.of[j], &sine, &cosine);
+    table.data[i * table.stride + j] = static_cast<float>(cosine * amplitude);
+    table.data[i * table.stride + half + j] = static_cast<float>(sine * amplitude);
+  });
+}
+
 /// N pairs (j, j + dim/2) an item.
 template <class T, int N>
 __global__ void rotate_kernel(Rows<T> x, Rows<const float> table) {
@@ -47,6 +64,12 @@ __global__ void rotate_kernel(Rows<T> x, Rows<const float> table) {
 
 inline cudaError_t rotary_table(const std::int32_t* positions, std::int64_t n, const Rotary& rotary, Rows<float> table, const Where& where) {
   const std::int64_t half = rotary.head_dim / 2;
+  if (rotary.scaling.present()) {
+    kernels::Frequencies frequency{};
+    for (std::int64_t j = 0; j < half; ++j) frequency.of[j] = rotary.frequency(j);
+    return kernels::launch(where, kernels::blocks_for(n * half, 128, where), 128, 0, kernels::scaled_rotary_table_kernel, positions, n, half, frequency,
+                           rotary.amplitude(), table);
+  }
   return kernels::launch(where, kernels::blocks_for(n * half, 128, where), 128, 0, kernels::rotary_table_kernel, positions, n, half, rotary.theta, table);
 }
 

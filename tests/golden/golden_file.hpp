@@ -5,9 +5,11 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
+#include "golden/row_slice.hpp"
 #include "proxyv/core/shape.hpp"
 #include "proxyv/io/json_fields.hpp"
 #include "proxyv/io/safetensors.hpp"
@@ -27,6 +29,15 @@ class GoldenFile {
  public:
   explicit GoldenFile(const std::string& path) : source_(std::make_shared<const io::SafetensorsFile>(path)) {}
 
+  /// The same file as one row of its batch would have it, had it been alone: "in.row0" is that row's input, "out."
+  /// tensors have a batch of one, and no slots beyond those kept.
+  GoldenFile at_row(const RowSlice& slice) const {
+    GoldenFile out = *this;
+    out.slice_ = slice;
+    return out;
+  }
+  index_t row() const { return slice_ ? slice_->row : 0; }
+
   const io::SafetensorsFile& source() const { return *source_; }
   std::shared_ptr<const io::SafetensorsFile> owner() const { return source_; }
 
@@ -37,7 +48,7 @@ class GoldenFile {
   io::JsonValue json(const std::string& key) const;
   std::string where(const std::string& key) const { return source_->path() + ": " + key; }
 
-  bool has(const std::string& tensor) const { return source_->find(tensor).has_value(); }
+  bool has(const std::string& tensor) const { return source_->find(own(tensor)).has_value(); }
   /// Its shape, which must have `rank` sizes.
   std::vector<index_t> shape(const std::string& tensor, std::size_t rank) const;
   std::vector<index_t> shape(const std::string& tensor) const;
@@ -54,6 +65,19 @@ class GoldenFile {
   std::vector<std::int32_t> small_integers(const std::string& tensor) const;
 
  private:
+  std::string own(const std::string& tensor) const { return slice_ ? slice_->name(tensor) : tensor; }
+  io::TensorEntry at(const std::string& tensor) const { return source_->at(own(tensor)); }
+  std::vector<index_t> whole_shape(const std::string& tensor) const;
+  /// Refuses another shape than `wanted`, a row's tensor counting as sliced.
+  void check(const std::string& tensor, const Shape& wanted) const;
+  template <class T>
+  std::vector<T> sliced(const std::string& tensor, std::vector<T> values) const {
+    if (!slice_ || !slice_->cuts(tensor)) return values;
+    const std::vector<index_t> shape = whole_shape(tensor);
+    return RowSlice::pick(values, shape, slice_->indices(tensor, shape));
+  }
+
+  std::optional<RowSlice> slice_;
   std::shared_ptr<const io::SafetensorsFile> source_;
 };
 

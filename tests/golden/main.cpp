@@ -32,10 +32,11 @@ An error is max |found - wanted| / max |wanted| of a tensor.
          judges finer); greedy tokens are not compared, and the file's own are fed
   weights rounded to a type other than --dtype: 1e-1 where that changes any, since the file's results are
          those of the weights as they were; where it changes none (they fit the type) as above
-Skipped are: batches of more than one row, the modes attn_skip, attn_ffn_skip and mask_v2v.
+Skipped are: the modes attn_skip, attn_ffn_skip and mask_v2v.
 A model file is run with the exact savings and in plain form, all rows carried through; then only what the
 answer needs; then with the caller's own embeddings. On cuda all that twice: op by op, where intermediate
-results can be seen, and with the engine's fused ops, then also through one recorded decoding step.
+results can be seen, and with the engine's fused ops, then also through one recorded decoding step. Rows of a
+batch are run one by one and then together.
 Exit status: 0 when no file failed, 1 when one did, 2 for a wrong command line or no CUDA device.
 
 Example:

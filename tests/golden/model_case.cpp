@@ -25,9 +25,8 @@ index_t read_ffn(const GoldenFile& file, io::Family family) {
 }
 
 /// Why a file cannot be run yet; empty when it can.
-std::string skip_reason(const io::JsonFields& config, std::size_t rows) {
+std::string skip_reason(const io::JsonFields& config) {
   const std::string mode = config.text("mode");
-  if (rows > 1) return "batch of " + std::to_string(rows) + " rows";
   if (mode == "attn_skip" || mode == "attn_ffn_skip" || mode == "mask_v2v") return "mode " + mode;
   read_family(config);
   if (mode != "vanilla" && mode != "proxyv")
@@ -50,7 +49,9 @@ Semantics read_semantics(const io::JsonFields& config, const std::string& where)
           .next_token = choose(quirks, "next_token_from", "packed_last", NextToken::packed_last, "row_last",
                                NextToken::row_last),
           .decode_position = choose(quirks, "decode_position", "packed", DecodePosition::packed, "row",
-                                    DecodePosition::row)};
+                                    DecodePosition::row),
+          .decode_padding = choose(quirks, "decode_padding", "attend", DecodePadding::attend, "mask",
+                                   DecodePadding::mask)};
 }
 
 index_t side_of(const io::JsonFields& config) {
@@ -123,6 +124,14 @@ void check_pooling(const GoldenFile& file, const io::JsonFields& pool, const Mod
   }
 }
 
+/// Of each run of slots the first are the prompt's own: ones, then zeros.
+std::vector<std::int64_t> own_first(std::initializer_list<std::pair<index_t, index_t>> runs) {
+  std::vector<std::int64_t> out;
+  for (const auto& [own, all] : runs)
+    for (index_t i = 0; i < all; ++i) out.push_back(i < own ? 1 : 0);
+  return out;
+}
+
 using Sees = bool (TokenLayout::*)(index_t, index_t) const;
 
 std::vector<std::int64_t> mask(const TokenLayout& layout, Sees sees, index_t queries, index_t keys) {
@@ -134,16 +143,27 @@ std::vector<std::int64_t> mask(const TokenLayout& layout, Sees sees, index_t que
 
 }  // namespace
 
-ModelCase read_model_case(const GoldenFile& file) {
-  const io::JsonValue config_json = file.json("config"), rows_json = file.json("rows"),
-                      sizes_json = file.json("sizes");
+index_t ModelCase::own_crops() const {
+  index_t n = 0;
+  for (const ImageSlot& slot : images) n += slot.crops;
+  return n;
+}
+
+TokenLayout ModelCase::layout(const CropShape& shape, const Semantics& how, bool with_padding) const {
+  CropShape own = shape;
+  if (own.max_length > 0) own.max_length -= (batch_crops - own_crops()) * (shape.tokens + 1);
+  const TokenLayout alone(prompt(), slots(), own, how);
+  return with_padding ? alone.padded(batch_crops, batch_text) : alone;
+}
+
+namespace {
+
+ModelCase read_model_case(const GoldenFile& file, const io::JsonValue& row) {
+  const io::JsonValue config_json = file.json("config"), sizes_json = file.json("sizes");
   const io::JsonFields config(config_json, file.where("config"));
-  const io::JsonArray& rows = io::as_array(rows_json, {io::shown_path(file.where("rows")), "rows"});
   ModelCase c;
-  c.skip = skip_reason(config, rows.size());
+  c.skip = skip_reason(config);
   if (!c.skip.empty()) return c;
-  PROXYV_CHECK(rows.size() == 1, LoadError, io::shown_path(file.where("rows")),
-               ": wanted at least one row, found none");
 
   c.proxies = config.text("mode") == "proxyv";
   c.family = read_family(config);
@@ -151,13 +171,43 @@ ModelCase read_model_case(const GoldenFile& file) {
   c.crops = {tokens_per_crop(c.config), c.proxies ? proxies_per_crop(c.config) : 0,
              config.index_or("tokenizer_model_max_length", 0, 1, max_size)};
   c.semantics = read_semantics(config, file.where("config"));
-  read_row(file, io::JsonFields(rows[0], file.where("rows")), c);
-  c.steps = io::JsonFields(sizes_json, file.where("sizes")).index("steps", 1, 65536);
+  read_row(file, io::JsonFields(row, file.where("rows")), c);
+  const io::JsonFields sizes(sizes_json, file.where("sizes"));
+  c.steps = sizes.index("steps", 1, 65536);
+  c.batch_crops = sizes.index("C", 0, max_size);
+  c.batch_text = sizes.index("T", 1, max_size);
   if (file.has_text("eos")) {
     const io::JsonValue eos_json = file.json("eos");
-    c.eos = static_cast<TokenId>(io::JsonFields(eos_json, file.where("eos")).index("eos", 0, max_size));
+    const io::JsonFields eos(eos_json, file.where("eos"));
+    c.eos = static_cast<TokenId>(eos.index("eos", 0, max_size));
+    c.pad = static_cast<TokenId>(eos.index_or("pad", 0, 0, max_size));
   }
   return c;
+}
+
+}  // namespace
+
+std::vector<RowCase> read_rows(const GoldenFile& file) {
+  const io::JsonValue rows_json = file.json("rows");
+  const io::JsonArray& rows = io::as_array(rows_json, {io::shown_path(file.where("rows")), "rows"});
+  PROXYV_CHECK(!rows.empty(), LoadError, io::shown_path(file.where("rows")), ": wanted at least one row, found none");
+  std::vector<RowCase> out;
+  for (std::size_t b = 0; b < rows.size(); ++b) {
+    RowSlice slice{.row = static_cast<index_t>(b), .rows = static_cast<index_t>(rows.size())};
+    ModelCase c = read_model_case(file.at_row(slice), rows[b]);
+    if (c.skip.empty()) {
+      const TokenLayout alone = c.layout(c.crops, c.semantics, false);
+      c.padded = c.semantics.needs_padding() && (alone.crops() < c.batch_crops || alone.text() < c.batch_text);
+      slice.crops = c.batch_crops;
+      slice.tokens = c.crops.tokens;
+      slice.proxies = c.crops.proxies;
+      slice.text = c.batch_text;
+      slice.kept_crops = c.padded ? c.batch_crops : alone.crops();
+      slice.kept_text = c.padded ? c.batch_text : alone.text();
+    }
+    out.push_back({file.at_row(slice), std::move(c)});
+  }
+  return out;
 }
 
 bool rounding_changes(const GoldenFile& file, DType type) {
@@ -174,23 +224,24 @@ bool rounding_changes(const GoldenFile& file, DType type) {
 
 void check_layout(const GoldenFile& file, const ModelCase& c, const Tolerance& tolerance, Report& report) {
   report.begin("layout");
-  const TokenLayout layout(c.prompt(), c.slots(), c.crops, c.semantics);
+  const TokenLayout layout = c.layout(c.crops);
   Semantics by_row = c.semantics;
   by_row.next_token = NextToken::row_last;
   by_row.decode_position = DecodePosition::row;
-  const TokenLayout row(c.prompt(), c.slots(), c.crops, by_row);
+  const TokenLayout row = c.layout(c.crops, by_row, true);
 
   const index_t n = layout.rows(), p = layout.proxies(), focus = p + layout.newlines() + layout.text();
   const auto same = [&](const std::string& name, const std::vector<std::int64_t>& found, const Shape& shape) {
     report.same("out." + name, found, file.integers("out." + name, shape));
   };
   same("position_ids", as_int64(layout.positions()), shape_of(1, n));
-  same("valid", std::vector<std::int64_t>(static_cast<std::size_t>(n), 1), shape_of(1, n));
+  same("valid", own_first({{layout.own_vision(), layout.vision()}, {layout.own_newlines(), layout.newlines()}, {layout.own_text(), layout.text()}}),
+       shape_of(1, n));
   same("row_next_position", {row.next_position()}, shape_of(1));
   same("row_last_index", {row.last_row()}, shape_of(1));
   if (c.proxies) {
     same("position_ids_proxy", as_int64(layout.focus_positions().first(p)), shape_of(1, p));
-    same("valid_proxy", std::vector<std::int64_t>(static_cast<std::size_t>(p), 1), shape_of(1, p));
+    same("valid_proxy", own_first({{layout.own_proxies(), p}}), shape_of(1, p));
   }
   if (file.has("out.allow_regular"))
     same("allow_regular", mask(layout, &TokenLayout::sees, n, n), shape_of(1, n, n));
@@ -201,7 +252,7 @@ void check_layout(const GoldenFile& file, const ModelCase& c, const Tolerance& t
   }
 
   const io::JsonValue rows = file.json("rows");
-  const io::JsonFields fields((*rows.array())[0], file.where("rows"));
+  const io::JsonFields fields((*rows.array())[static_cast<std::size_t>(file.row())], file.where("rows"));
   if (const io::JsonValue* pool = fields.find("pool"))
     check_pooling(file, io::JsonFields(*pool, file.where("rows"), "pool."), c, tolerance.states, report);
 }

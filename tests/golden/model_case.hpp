@@ -13,7 +13,7 @@
 
 namespace golden {
 
-/// A prompt of one row for one decoder, and what is asked of it.
+/// One row's prompt for one decoder, and what is asked of it.
 struct ModelCase {
   std::string skip;      ///< why the file is not run; empty: it is
   bool proxies = false;  ///< a ProxyV decoder; else a plain one
@@ -26,13 +26,28 @@ struct ModelCase {
   std::vector<float> vision;  ///< [crops of all images * tokens, hidden]
   index_t steps = 0;          ///< tokens generated
   std::optional<TokenId> eos;
+  TokenId pad = 0;               ///< what rows that are done get while others go on
+  index_t batch_crops = 0, batch_text = 0;  ///< the most of any row
+  bool padded = false;           ///< run with the batch's padding, as the semantics ask
 
   Span<const TokenId> prompt() const { return {ids.data(), static_cast<index_t>(ids.size())}; }
   Span<const ImageSlot> slots() const { return {images.data(), static_cast<index_t>(images.size())}; }
+  index_t own_crops() const;
+  /// The row packed alone (the batch's cap counting), or padded.
+  TokenLayout layout(const CropShape& shape, const Semantics& how, bool with_padding) const;
+  TokenLayout layout(const CropShape& shape) const { return layout(shape, semantics, padded); }
+  /// Whether what follows the prompt sees the rows of `layout` as they are: no padding must be dropped first.
+  bool follows_directly() const { return !padded || semantics.decode_padding == DecodePadding::attend; }
 };
 
-/// Throws LoadError.
-ModelCase read_model_case(const GoldenFile& file);
+/// A row of a file, as a file of its own, and what it is.
+struct RowCase {
+  GoldenFile file;
+  ModelCase model;
+};
+
+/// All rows. Throws LoadError.
+std::vector<RowCase> read_rows(const GoldenFile& file);
 
 /// Whether rounding its weight matrices to `type` changes any of them.
 bool rounding_changes(const GoldenFile& file, DType type);

@@ -6,11 +6,9 @@
 #include <utility>
 #include <vector>
 
-#include "golden/model_case.hpp"
+#include "golden/batch_run.hpp"
 #include "golden/model_states.hpp"
 #include "golden/probe.hpp"
-#include "proxyv/model/load.hpp"
-#include "proxyv/model/load_family.hpp"
 #include "proxyv/model/presets.hpp"
 #include "proxyv/model/session.hpp"
 
@@ -23,15 +21,16 @@ class ModelRun {
 
  public:
   ModelRun(const GoldenFile& file, const ModelCase& c, const Settings& settings, const Tolerance& tolerance,
-           Report& report)
+           Report& report, bool is_alone)
       : file_(file),
         case_(c),
         tolerance_(tolerance),
         report_(report),
-        model_(load(settings)),
-        layout_(c.prompt(), c.slots(), model_.crop_shape(c.crops.max_length), c.semantics),
+        is_alone_(is_alone),
+        model_(load_model<Model>(file, c, settings)),
+        layout_(c.layout(model_.crop_shape(c.crops.max_length))),
         engine_(make_engine<B>(settings.threads, workspace())),
-        vision_(engine_, View<const float>(c.vision.data(), layout_.vision(), hidden())) {}
+        vision_(engine_, View<const float>(c.vision.data(), layout_.own_vision(), hidden())) {}
 
   void run() {
     all_states("exact savings, all rows", {.savings = {}, .all_rows = true});
@@ -39,18 +38,10 @@ class ModelRun {
     only_answer("exact savings");
     own_embeddings("own embeddings");
     if constexpr (GraphOps<B>) recorded_step("recorded step");
-    if (case_.eos && tolerance_.tokens) until_end_of_sequence("end of sequence");
+    if (case_.eos && tolerance_.tokens && is_alone_) until_end_of_sequence("end of sequence");
   }
 
  private:
-  Model load(const Settings& settings) const {
-    using Tensors = FamilyTensors<io::SafetensorsFile>;
-    B maker = make_engine<B>(settings.threads);
-    const auto tensors = std::make_shared<const Tensors>(file_.source(), case_.family, case_.config);
-    const auto owner = std::make_shared<std::pair<decltype(tensors), decltype(file_.owner())>>(tensors, file_.owner());
-    return load_decoder<Model>(maker, case_.config, *tensors, owner, true, {.weights = settings.weights});
-  }
-
   std::size_t workspace() const {
     std::size_t bytes = 0;
     for (const PrefillOptions& options : {PrefillOptions{}, {{}, true}, {Savings::none(), true}})
@@ -86,7 +77,7 @@ class ModelRun {
     check_proxies(states);
     check_head(states.hidden[case_.config.layers]);
     check_prefill(chat.logits(), chat.cache());
-    check_decoding(chat);
+    if (case_.follows_directly()) check_decoding(chat);
   }
 
   void check_attention() requires Probing<B> {
@@ -175,6 +166,7 @@ class ModelRun {
     chat.start(prompt());
     const auto picture = chat.mark();
     check_prefill(chat.logits(), chat.cache());
+    if (!case_.follows_directly()) return;
     check_decoding(chat);
     if (fed() == 0) return;
     begin(way + ", tokens in one go");
@@ -199,7 +191,7 @@ class ModelRun {
     own.text = text.view();
     model_.prefill(engine_, own, cache, row.view());
     check_prefill(row.view(), cache);
-    if (fed() == 0) return;
+    if (fed() == 0 || !case_.follows_directly()) return;
     const std::vector<TokenId> tokens = wanted_tokens();
     const Tensor<B> more = embed({tokens.data(), fed()});
     model_.append(engine_, more.view(), cache, row.view());
@@ -223,7 +215,7 @@ class ModelRun {
     const Tensor<B> row(engine_, 1, vocab());
     model_.prefill(engine_, prompt(), cache, row.view());
     std::vector<float> logits = read<B>(engine_, row.view());
-    if (fed() == 0) return;
+    if (fed() == 0 || !case_.follows_directly()) return;
     StepState<B> state(engine_);
     const auto step = engine_.record([&] { model_.step(engine_, state, cache, row.view(), {}); });
     const std::vector<TokenId> tokens = wanted_tokens();
@@ -249,22 +241,29 @@ class ModelRun {
   const ModelCase& case_;
   const Tolerance& tolerance_;
   Report& report_;
+  bool is_alone_;
   Model model_;
   TokenLayout layout_;
   B engine_;
   Tensor<B> vision_;
 };
 
-/// All ways on one engine, with the decoder that the case wants.
+/// All ways on one engine, with the decoder that the case wants: each row alone, then all together.
+template <class Model>
+void run_rows(const std::vector<RowCase>& rows, const Settings& settings, const Tolerance& tolerance, Report& report) {
+  for (const RowCase& row : rows) ModelRun<Model>(row.file, row.model, settings, tolerance, report, rows.size() == 1).run();
+  BatchRun<Model>(rows, settings, tolerance, report).run();
+}
+
 template <class B>
-void run_model(const GoldenFile& file, const ModelCase& c, const Settings& settings,
-               const Tolerance& tolerance, Report& report) {
+void run_model(const std::vector<RowCase>& rows, const Settings& settings, const Tolerance& tolerance, Report& report) {
+  const ModelCase& c = rows.front().model;
   if (!c.proxies) {
-    ModelRun<PlainDecoder<B>>(file, c, settings, tolerance, report).run();
+    run_rows<PlainDecoder<B>>(rows, settings, tolerance, report);
   } else if (c.config.learned_proxies) {
-    ModelRun<LearnedProxyDecoder<B>>(file, c, settings, tolerance, report).run();
+    run_rows<LearnedProxyDecoder<B>>(rows, settings, tolerance, report);
   } else {
-    ModelRun<ProxyDecoder<B>>(file, c, settings, tolerance, report).run();
+    run_rows<ProxyDecoder<B>>(rows, settings, tolerance, report);
   }
 }
 
@@ -272,13 +271,13 @@ void run_model(const GoldenFile& file, const ModelCase& c, const Settings& setti
 /// tensor "out.*" of the file must have been compared in the end.
 template <class Engine>
 void check_model(const GoldenFile& file, const Settings& settings, Report& report) {
-  const ModelCase c = read_model_case(file);
-  if (!c.skip.empty()) return report.skip(c.skip);
+  const std::vector<RowCase> rows = read_rows(file);
+  if (!rows.front().model.skip.empty()) return report.skip(rows.front().model.skip);
   const Tolerance tolerance =
       settings.tolerance(settings.weights && rounding_changes(file, *settings.weights));
-  check_layout(file, c, tolerance, report);
-  run_model<Probe<Engine>>(file, c, settings, tolerance, report);
-  if constexpr (Fuses<Engine>) run_model<Engine>(file, c, settings, tolerance, report);
+  for (const RowCase& row : rows) check_layout(row.file, row.model, tolerance, report);
+  run_model<Probe<Engine>>(rows, settings, tolerance, report);
+  if constexpr (Fuses<Engine>) run_model<Engine>(rows, settings, tolerance, report);
   for (std::size_t i = 0; i < file.source().size(); ++i) {
     const std::string name(file.source().entry(i).name);
     const bool tokens = name.starts_with("out.greedy_tokens") && !tolerance.tokens;

@@ -43,6 +43,12 @@ class Probe : public Engine {
   /// Result of the last RMSNorm of one row.
   const std::vector<float>& last_norm() const { return last_norm_; }
 
+  /// A row of the last RMSNorm.
+  std::vector<float> last_norm_row(index_t row) const {
+    const auto begin = last_rows_.begin() + static_cast<std::ptrdiff_t>(static_cast<std::size_t>(row) * last_width_);
+    return {begin, begin + static_cast<std::ptrdiff_t>(last_width_)};
+  }
+
   void attention(In<Engine> q, Out<Engine> o, const AttentionArgsOf<Engine>& args) {
     Engine::attention(q, o, args);
     after_attention_ = true;
@@ -59,7 +65,10 @@ class Probe : public Engine {
 
   void rms_norm(In<Engine> x, Vec<Engine> gain, Out<Engine> y, float eps) {
     Engine::rms_norm(x, gain, y, eps);
-    if (keeping_ && y.rows() == 1) last_norm_ = read<Engine>(*this, y);
+    if (!keeping_) return;
+    if (y.rows() == 1) last_norm_ = read<Engine>(*this, y);
+    last_rows_ = read<Engine>(*this, y);
+    last_width_ = static_cast<std::size_t>(y.cols());
   }
 
  private:
@@ -72,7 +81,8 @@ class Probe : public Engine {
 
   bool keeping_ = false;
   bool after_attention_ = false;
-  std::vector<float> last_norm_;
+  std::vector<float> last_norm_, last_rows_;
+  std::size_t last_width_ = 0;
   std::vector<std::vector<float>> attention_outputs_;
 };
 

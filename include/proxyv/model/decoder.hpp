@@ -7,6 +7,8 @@
 // cache. Nothing here allocates after construction but the plain form's mask.
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <memory>
 #include <tuple>
 #include <utility>
@@ -26,8 +28,8 @@ namespace proxyv::inline v0 {
 template <class B>
 struct Prompt {
   const TokenLayout& layout;
-  In<B> vision{};  ///< [layout.vision(), hidden] projected image features, crop after crop
-  In<B> text{};    ///< [layout.text(), hidden] the caller's own embeddings; empty: looked up from the ids
+  In<B> vision{};  ///< [layout.own_vision(), hidden] projected image features, crop after crop
+  In<B> text{};    ///< [layout.own_text(), hidden] the caller's own embeddings; empty: looked up from the ids
 };
 
 /// How a prompt is run.
@@ -50,6 +52,17 @@ struct Alive {
   }
   ~Alive() = default;
 };
+
+/// Zeros into rows, from a small block of the host's.
+template <class E, class Rows>
+void fill_with_zeros(E& be, const Rows& rows) {
+  static constexpr float zeros[1024] = {};
+  for (index_t i = 0; i < rows.rows(); ++i)
+    for (index_t j = 0; j < rows.cols(); j += 1024) {
+      const index_t n = std::min<index_t>(1024, rows.cols() - j);
+      be.upload(View<const float>(zeros, 1, n), rows.row_range(i, 1).col_range(j, n));
+    }
+}
 
 template <class Cfg, class... Stacks>
 struct Composition {
@@ -155,6 +168,18 @@ class Decoder {
     append_rows(be, embeddings.rows(), cache, logits, [&](auto& engine, Out<B> x) { engine.copy(embeddings, x); });
   }
 
+  /// One token each of several conversations: ids[i] follows what caches[i] holds, row i of logits chooses what
+  /// follows it. Products run over all rows together, so that weights are read once.
+  /// ids [n] host; caches [n], no two the same; logits [n, vocab] out.
+  template <class E>
+    requires SameTensorsAs<E, B>
+  void append_each(E& be, Span<const TokenId> ids, Span<KvCache<B>* const> caches, Out<B> logits) const {
+    check_append_each(ids, caches, logits);
+    require_workspace<B>(be, "decoder", [&](auto& plan) { run_append_each(plan, ids, caches, logits); });
+    run_append_each(be, ids, caches, logits);
+    for (KvCache<B>* cache : caches) cache->commit(1, cache->next_position() + 1);
+  }
+
   /// One token, all of whose numbers lie in the engine's memory: feeds state.token(), writes the logits after
   /// it, chooses the next token into state.token() and moves the counters on. Made to be recorded once and
   /// replayed; the caller has made sure that the cache has room, and commits one row per step to it.
@@ -173,7 +198,7 @@ class Decoder {
     PlanBackend<B> plan;
     KvCache<B> cache(plan, cache_shape(layout.rows()));
     NoHook none;
-    run_prompt(plan, Prompt<B>{layout, {nullptr, layout.vision(), cfg_.hidden}, {}}, cache, {nullptr, 1, cfg_.vocab}, options, none);
+    run_prompt(plan, Prompt<B>{layout, {nullptr, layout.own_vision(), cfg_.hidden}, {}}, cache, {nullptr, 1, cfg_.vocab}, options, none);
     return plan.cost();
   }
 
@@ -187,6 +212,21 @@ class Decoder {
     run_append(plan, tokens, cache, {nullptr, 1, cfg_.vocab}, [&](auto& engine, Out<B> x) { engine.copy(x, x); });
     return plan.cost();
   }
+
+  /// What one more token for each of `rows` conversations of `past` cached rows costs.
+  Cost plan_append_each(index_t rows, index_t past) const {
+    check_alive();
+    PROXYV_CHECK(rows > 0 && rows <= max_rows && past >= 0 && past < last_position(), ArgumentError, "plan_append_each: ", rows, " rows after ", past);
+    PlanBackend<B> plan;
+    KvCache<B> cache(plan, cache_shape(past + 1));
+    cache.commit(past, past);
+    const std::vector<KvCache<B>*> caches(static_cast<std::size_t>(rows), &cache);
+    const std::vector<TokenId> ids(static_cast<std::size_t>(rows));
+    run_append_each(plan, {ids.data(), rows}, {caches.data(), rows}, {nullptr, rows, cfg_.vocab});
+    return plan.cost();
+  }
+  /// The most conversations that append_each takes at once.
+  static constexpr index_t max_rows = 1024;
 
  private:
   struct Fits {};
@@ -252,16 +292,16 @@ class Decoder {
     const TokenLayout& layout = prompt.layout;
     check_layout(layout);
     PROXYV_CHECK(cache.length() == 0, ArgumentError, "prefill: the cache holds ", cache.length(), " rows; a prompt starts an empty one");
-    PROXYV_CHECK(prompt.vision.rows() == layout.vision() && (layout.vision() == 0 || prompt.vision.cols() == cfg_.hidden), ShapeError,
-                 "prefill: image features ", shape_text(prompt.vision.rows(), prompt.vision.cols()), ", wanted ",
-                 shape_text(layout.vision(), cfg_.hidden));
-    PROXYV_CHECK(layout.vision() == 0 || prompt.vision.data() != nullptr, ArgumentError, "prefill: null image features");
+    const index_t vision = layout.own_vision();
+    PROXYV_CHECK(prompt.vision.rows() == vision && (vision == 0 || prompt.vision.cols() == cfg_.hidden), ShapeError, "prefill: image features ",
+                 shape_text(prompt.vision.rows(), prompt.vision.cols()), ", wanted ", shape_text(vision, cfg_.hidden));
+    PROXYV_CHECK(vision == 0 || prompt.vision.data() != nullptr, ArgumentError, "prefill: null image features");
     PROXYV_CHECK(layout.vision() == 0 || newline_.size() == cfg_.hidden, ArgumentError, "prefill: a prompt with images, but the model has no model.image_newline");
     if (prompt.text.empty()) {
       embedding_.check(layout.text_ids());
     } else {
-      PROXYV_CHECK(prompt.text.rows() == layout.text() && prompt.text.cols() == cfg_.hidden, ShapeError, "prefill: text embeddings ",
-                   shape_text(prompt.text.rows(), prompt.text.cols()), ", wanted ", shape_text(layout.text(), cfg_.hidden));
+      PROXYV_CHECK(prompt.text.rows() == layout.own_text() && prompt.text.cols() == cfg_.hidden, ShapeError, "prefill: text embeddings ",
+                   shape_text(prompt.text.rows(), prompt.text.cols()), ", wanted ", shape_text(layout.own_text(), cfg_.hidden));
       PROXYV_CHECK(prompt.text.data() != nullptr, ArgumentError, "prefill: null text embeddings");
     }
     check_cache(cache, layout.rows(), logits);
@@ -273,6 +313,20 @@ class Decoder {
     PROXYV_CHECK(cache.next_position() <= last_position() - tokens, ArgumentError, "append: ", tokens, " tokens from position ",
                  cache.next_position(), " on, wanted positions below ", last_position());
     check_cache(cache, tokens, logits);
+  }
+
+  void check_append_each(Span<const TokenId> ids, Span<KvCache<B>* const> caches, const Out<B>& logits) const {
+    const index_t n = ids.size();
+    PROXYV_CHECK(n > 0 && n <= max_rows && caches.size() == n, ArgumentError, "append_each: ", n, " tokens for ", caches.size(), " caches, wanted 1..",
+                 max_rows, " of both");
+    PROXYV_CHECK(logits.rows() == n && logits.cols() == cfg_.vocab, ShapeError, "logits: ", shape_text(logits.rows(), logits.cols()), ", wanted ",
+                 shape_text(n, cfg_.vocab));
+    embedding_.check(ids);
+    for (index_t i = 0; i < n; ++i) {
+      PROXYV_CHECK(caches[i] != nullptr, ArgumentError, "append_each: row ", i, " has no cache");
+      for (index_t j = 0; j < i; ++j) PROXYV_CHECK(caches[j] != caches[i], ArgumentError, "append_each: rows ", j, " and ", i, " share a cache");
+      check_append(1, *caches[i], logits.row_range(i, 1));
+    }
   }
 
   void check_cache(const KvCache<B>& cache, index_t rows, const Out<B>& logits) const {
@@ -296,14 +350,18 @@ class Decoder {
   template <class E>
   void pack(E& be, const Prompt<B>& prompt, Out<B> x) const {
     const TokenLayout& layout = prompt.layout;
-    const index_t text_row = layout.vision() + layout.newlines();
-    if (layout.vision() > 0) be.copy(prompt.vision, x.row_range(0, layout.vision()));
+    const index_t text_row = layout.vision() + layout.newlines(), vision = layout.own_vision(), text = layout.own_text();
+    if (vision > 0) be.copy(prompt.vision, x.row_range(0, vision));
+    if (layout.hides_rows()) {
+      detail::fill_with_zeros(be, x.row_range(vision, layout.vision() - vision));
+      detail::fill_with_zeros(be, x.row_range(text_row + text, layout.text() - text));
+    }
     for (index_t c = 0; c < layout.newlines(); ++c)
       be.copy(In<B>(newline_.data(), 1, cfg_.hidden), x.row_range(layout.vision() + c, 1));
     if (prompt.text.empty()) {
-      embed_text(be, layout.text_ids(), x.row_range(text_row, layout.text()));
+      embed_text(be, layout.text_ids(), x.row_range(text_row, text));
     } else {
-      be.copy(prompt.text, x.row_range(text_row, layout.text()));
+      be.copy(prompt.text, x.row_range(text_row, text));
     }
   }
 
@@ -313,7 +371,7 @@ class Decoder {
     auto frame = be.frame();
     Stream<B> s = make_stream(be, frame, layout.rows(), cache, 0);
     s.vision = layout.vision();
-    set_positions(be, layout.positions(), s);
+    set_positions(be, frame, layout, s);
     pack(be, prompt, s.x);
 
     detail::PrefillFrame<B> f;
@@ -335,7 +393,12 @@ class Decoder {
   void enter_proxies(E& be, Frame<Elem<B>, SpaceOf<B>>& frame, const TokenLayout& layout, detail::PrefillFrame<B>& f) const {
     auto ids = frame.template span<std::int32_t>(layout.focus_positions().size());
     be.upload(layout.focus_positions(), ids);
-    f.focus_positions = ids;
+    f.focus_positions = f.focus_key_positions = ids;
+    if (layout.hides_rows()) {
+      auto keys = frame.template span<std::int32_t>(ids.size());
+      be.upload(layout.focus_key_positions(), keys);
+      f.focus_key_positions = keys;
+    }
     if (f.savings.split_attention) return;
     const index_t queries = ids.size(), keys = layout.vision() + queries;
     const std::vector<std::uint8_t> mask = layout.proxy_layer_mask();
@@ -360,6 +423,26 @@ class Decoder {
     const RowRange wanted{n - 1, 1};
     std::apply([&](const auto&... stack) { (stack.append(be, s, cfg_.layers, wanted), ...); }, stacks_);
     finish(be, s.x.row_range(n - 1, 1), logits);
+  }
+
+  template <class E>
+  void run_append_each(E& be, Span<const TokenId> ids, Span<KvCache<B>* const> caches, Out<B> logits) const {
+    const index_t n = ids.size();
+    auto frame = be.frame();
+    auto numbers = frame.template span<std::int32_t>(n);
+    RowsStream<B> s;
+    s.x = frame.matrix(n, cfg_.hidden);
+    auto rotary_table = frame.template matrix<float>(n, cfg_.head_dim);
+    s.caches = caches;
+    std::array<std::int32_t, max_rows> positions;
+    for (index_t i = 0; i < n; ++i) positions[static_cast<std::size_t>(i)] = static_cast<std::int32_t>(caches[i]->next_position());
+    be.upload(Span<const std::int32_t>(positions.data(), n), numbers);
+    be.rotary_table(numbers, rotary(), rotary_table);
+    s.rotary = rotary_table;
+    embed_text(be, ids, s.x);
+    std::apply([&](const auto&... stack) { (stack.append_each(be, s), ...); }, stacks_);
+    auto normed = frame.matrix(n, cfg_.hidden);
+    head_(be, s.x, normed, logits);
   }
 
   template <class E>
@@ -390,10 +473,15 @@ class Decoder {
   }
 
   template <class E>
-  void set_positions(E& be, Span<const std::int32_t> positions, Stream<B>& s) const {
-    auto own = s.cache->positions(s.past, positions.size());
-    be.upload(positions, own);
+  void set_positions(E& be, Frame<Elem<B>, SpaceOf<B>>& frame, const TokenLayout& layout, Stream<B>& s) const {
+    auto own = s.cache->positions(s.past, layout.rows());
+    be.upload(layout.key_positions(), own);
     s.positions = own;
+    if (layout.hides_rows()) {  // padding is nowhere as a key, but looks from somewhere
+      auto queries = frame.template span<std::int32_t>(layout.rows());
+      be.upload(layout.positions(), queries);
+      s.positions = queries;
+    }
     be.rotary_table(s.positions, rotary(), s.rotary);
   }
 

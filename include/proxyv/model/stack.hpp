@@ -8,7 +8,7 @@
 
 #include <vector>
 
-#include "proxyv/layers/decoder_layer.hpp"
+#include "proxyv/layers/rows_step.hpp"
 #include "proxyv/model/config.hpp"
 #include "proxyv/model/weights.hpp"
 #include "proxyv/proxy/bilinear_pool.hpp"
@@ -42,7 +42,7 @@ struct PrefillFrame {
   index_t layers = 0;   ///< of the whole decoder
   RowRange wanted;      ///< rows of the residual stream wanted after the last layer
   bool only_wanted = false;
-  Ids<B> focus_positions;
+  Ids<B> focus_positions, focus_key_positions;
   Rotary rotary;
   bool by_blocks = false;
   Grid grid;
@@ -91,6 +91,10 @@ struct Stack {
         run(be, layer, s, layer + 1 == layers ? wanted : s.all());
         ++layer;
       }
+    }
+    template <class E>
+    void append_each(E& be, const RowsStream<B>& s) const {
+      for (index_t layer = first_; const auto& run : layers_) step_rows(be, layer++, run.block(), s);
     }
 
    private:
@@ -158,6 +162,10 @@ struct ProxyStack {
         ++layer;
       }
     }
+    template <class E>
+    void append_each(E& be, const RowsStream<B>& s) const {
+      for (index_t layer = first_; const auto& run : layers_) step_rows(be, layer++, run.plain().block(), s);
+    }
 
     void drop_plain_updates() {
       for (auto& layer : layers_) layer.drop_plain_update();
@@ -179,6 +187,7 @@ struct ProxyStack {
       p.proxies = f.grid.crops * per_crop;
       p.focus = frame.matrix(p.proxies + rest, s.x.cols());
       p.positions = f.focus_positions;
+      p.key_positions = f.focus_key_positions;
       p.rotary = frame.template matrix<float>(p.focus.rows(), f.rotary.head_dim);
       p.grid = f.grid;
       p.savings = f.savings;

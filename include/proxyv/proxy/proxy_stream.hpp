@@ -12,6 +12,7 @@ struct ProxyStream {
   Out<B> focus;            ///< [proxies + newlines + text, hidden] residual stream of the querying rows
   index_t proxies = 0;     ///< leading rows of focus
   Ids<B> positions;        ///< [rows of focus]
+  Ids<B> key_positions;    ///< [rows of focus] the same as keys, padding standing after everything
   Table<B> rotary;         ///< [rows of focus, head_dim]
   Grid grid;               ///< the crops' raster
   Out<B> vision_normed;    ///< [vision, hidden] input norm of the vision rows for the layer that comes

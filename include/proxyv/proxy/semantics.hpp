@@ -14,7 +14,13 @@ enum class NextToken : std::uint8_t {
 /// Position of the first new token.
 enum class DecodePosition : std::uint8_t {
   row,     ///< follows the last token in reading order
-  packed,  ///< the packed length; differs from `row` only when text was cut
+  packed,  ///< the packed length; differs from `row` only when text was cut or rows are padded
+};
+
+/// What tokens that follow a padded prompt do about its padding (see TokenLayout::padded).
+enum class DecodePadding : std::uint8_t {
+  mask,    ///< it stays hidden
+  attend,  ///< they see it, dummy crops too, as the reference's Qwen2 and Phi-3 do
 };
 
 /// How a prompt is understood. Token positions follow the reference (released weights were trained
@@ -26,6 +32,12 @@ struct Semantics {
   bool subcrop_newline_without_base_offset = true;
   NextToken next_token = NextToken::row_last;
   DecodePosition decode_position = DecodePosition::row;
+  DecodePadding decode_padding = DecodePadding::mask;
+
+  /// Whether a row of a batch depends on how long the others are.
+  bool needs_padding() const {
+    return next_token == NextToken::packed_last || decode_position == DecodePosition::packed || decode_padding == DecodePadding::attend;
+  }
 };
 
 }  // namespace proxyv::inline v0

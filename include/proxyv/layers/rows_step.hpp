@@ -1,0 +1,48 @@
+// One token each of several conversations, through one layer: products over all rows together, so that
+// weights are read once; keys, values and attention of each row over its own cache.
+#pragma once
+
+#include "proxyv/layers/decoder_layer.hpp"
+
+namespace proxyv::inline v0 {
+
+/// What flows through the layers when several conversations go one token further.
+template <class B>
+struct RowsStream {
+  Out<B> x;                          ///< [rows, hidden] residual stream, a row per conversation
+  Table<B> rotary;                   ///< [rows, head_dim]
+  Span<KvCache<B>* const> caches{};  ///< [rows] no two the same; the token goes behind what each holds
+};
+
+/// Runs the rows through layer `layer`, a plain decoder layer whose parts are `block`.
+/// Cost: 2 * rows * parameters + 4 * query_width * (keys of all rows) FLOPs; weights are read once.
+template <class B, class E>
+  requires AttentionOps<E> && SameTensorsAs<E, B>
+void step_rows(E& be, index_t layer, const DecoderBlock<B>& block, const RowsStream<B>& s) {
+  const Heads& heads = block.attention.heads();
+  const index_t n = s.x.rows();
+  {
+    auto frame = be.frame();
+    auto normed = frame.matrix(n, s.x.cols());
+    auto q = frame.matrix(n, heads.query_width()), seen = frame.matrix(n, heads.query_width());
+    auto keys = frame.matrix(n, heads.kv_width()), values = frame.matrix(n, heads.kv_width());
+    norm_heads<B>(be, s.x, block.input_norm.norm(), normed,
+                  block.attention.for_all(s.rotary, q, keys, values));
+    for (index_t i = 0; i < n; ++i) {
+      const KvCache<B>& cache = *s.caches[i];
+      be.copy(keys.row_range(i, 1), cache.keys(layer, cache.length(), 1));
+      be.copy(values.row_range(i, 1), cache.values(layer, cache.length(), 1));
+    }
+    for (index_t i = 0; i < n; ++i) {
+      const KvCache<B>& cache = *s.caches[i];
+      AttentionArgsOf<B> args(heads);
+      args.add({.keys = cache.keys(layer, 0, cache.length() + 1),
+                .values = cache.values(layer, 0, cache.length() + 1)});
+      be.attention(q.row_range(i, 1), seen.row_range(i, 1), args);
+    }
+    block.attention.add_output(be, seen, s.x);
+  }
+  block.feed_forward(be, s.x);
+}
+
+}  // namespace proxyv::inline v0

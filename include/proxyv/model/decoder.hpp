@@ -393,7 +393,7 @@ class Decoder {
   void enter_proxies(E& be, Frame<Elem<B>, SpaceOf<B>>& frame, const TokenLayout& layout, detail::PrefillFrame<B>& f) const {
     auto ids = frame.template span<std::int32_t>(layout.focus_positions().size());
     be.upload(layout.focus_positions(), ids);
-    f.focus_positions = f.focus_key_positions = ids;
+    f.focus_positions = ids;
     if (layout.hides_rows()) {
       auto keys = frame.template span<std::int32_t>(ids.size());
       be.upload(layout.focus_key_positions(), keys);

@@ -42,7 +42,7 @@ struct PrefillFrame {
   index_t layers = 0;   ///< of the whole decoder
   RowRange wanted;      ///< rows of the residual stream wanted after the last layer
   bool only_wanted = false;
-  Ids<B> focus_positions, focus_key_positions;
+  Ids<B> focus_positions, focus_key_positions{};
   Rotary rotary;
   bool by_blocks = false;
   Grid grid;

@@ -108,7 +108,7 @@ class ProxyLayer {
     const index_t rest = p.focus.rows() - p.proxies;
     const Heads& heads = block().attention.heads();
     AttentionArgsOf<B> of_proxies(heads, p.positions.part(0, p.proxies));
-    of_proxies.add({.keys = keys, .values = values, .visible = Visible::causal, .positions = p.key_positions});
+    of_proxies.add({.keys = keys, .values = values, .visible = Visible::causal, .positions = p.positions_as_keys()});
     together(be, [&] {
       be.attention(q.row_range(p.proxies, rest), seen.row_range(p.proxies, rest),
                    causal_over_cache(*s.cache, layer, s.rows(), heads, p.positions.part(p.proxies, rest)));

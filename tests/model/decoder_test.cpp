@@ -191,6 +191,32 @@ TEST_CASE("decoder: what it says about itself") {
   STATIC_REQUIRE_FALSE(Plain::uses_proxies);
 }
 
+TEST_CASE("decoder: frames of a video may have another side than crops") {
+  R be(options());
+  RuntimeConfig small_crops = config(2);
+  small_crops.crop_side = 2;  // weights do not know the side
+  const auto model = random_decoder<Spatial>(be, config(2), 3), other = random_decoder<Spatial>(be, small_crops, 3);
+  const std::vector<TokenId> ids{1, image, 2};
+  const ImageSlot video{3, true};
+  const TokenLayout layout(small::span_of(ids), {&video, 1}, model.frame_shape(2)), same_layout(small::span_of(ids), {&video, 1}, other.crop_shape());
+  CHECK(layout.vision() == 12);
+  CHECK(layout.proxies() == 3);
+  const Matrix features = small::noise(12, 16, 8);
+  const auto run = [&](const Spatial& decoder, const TokenLayout& how) {
+    KvCache<R> cache(be, decoder.cache_shape(how.rows()));
+    Matrix logits(1, 32);
+    decoder.prefill(be, {how, features}, cache, logits);
+    return Left{logits.values, contents(cache)};
+  };
+  CHECK(same(run(model, layout), run(other, same_layout)));
+  CHECK(model.frame_shape(4).proxies == model.crop_shape().proxies);
+  CHECK(small::error_of<ArgumentError>([&] { model.frame_shape(3); }) == "frame_shape: frames of side 3, wanted a multiple of 2 up to 4096");
+  CHECK(random_decoder<Plain>(be, config(4), 3).frame_shape(3).tokens == 9);
+  const auto learned = random_decoder<Learned>(be, config(2, true), 3);
+  CHECK(small::error_of<ArgumentError>([&] { learned.frame_shape(2); }) == "frame_shape: frames of side 2, wanted 4");
+  CHECK(learned.frame_shape(4).proxies == 4);
+}
+
 TEST_CASE("decoder: appending costs its own tokens only") {
   R be(options());
   const auto model = random_decoder<Spatial>(be, config(2));

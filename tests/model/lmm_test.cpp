@@ -93,6 +93,95 @@ TEST_CASE("weights converted at loading give what weights in place give") {
   for (std::size_t i = 0; i < a.size(); ++i) CHECK(std::abs(a[i] - b[i]) < 1e-3f);  // bf16 to f32 is exact; sums may be ordered otherwise
 }
 
+namespace {
+
+/// Stripes that move from frame to frame, wider than high.
+std::vector<Image> film(int frames) {
+  std::vector<Image> out;
+  for (int f = 0; f < frames; ++f) {
+    Image image(200, 120);
+    for (index_t y = 0; y < 120; ++y) {
+      for (index_t x = 0; x < 200; ++x) {
+        const auto grey = static_cast<std::uint8_t>((x * 5 + y * 3 + 40 * f) % 256);
+        image.set(x, y, {grey, grey, grey});
+      }
+    }
+    out.push_back(std::move(image));
+  }
+  return out;
+}
+
+/// Tokens of one frame as a picture of one crop has them, pooled.
+std::vector<float> frame_tokens(const Lmm<B>& model, B& be, const Image& frame, const VideoOptions& options, index_t side) {
+  const Image square = resize_and_centre(frame, 96);
+  ImageProcessor one = image_processor(model.checkpoint());
+  REQUIRE(one.crop_size == 96);
+  const auto all = model.encode_video(be, std::vector<Image>{square}, {.stride = 1, .aspect = ImageAspect::resize});
+  std::vector<float> pooled(static_cast<std::size_t>(side * side * all.hidden));
+  pool_2d(all.tokens(), {pooled.data(), side * side, all.hidden}, 12, options.stride, options.mode);
+  return pooled;
+}
+
+}  // namespace
+
+TEST_CASE("a video is encoded frame by frame and pooled") {
+  B loader({});
+  const Lmm<B> model(loader, receipts("proxyv"));
+  B be({.workspace_bytes = model.plan_encode(3).workspace});
+  const auto frames = film(5);
+  for (const VideoOptions& options : {VideoOptions{.frames_at_once = 3}, VideoOptions{.mode = PoolMode::max, .frames_at_once = 2},
+                                      VideoOptions{.stride = 3, .mode = PoolMode::bilinear, .frames_at_once = 1}}) {
+    const index_t side = 12 / options.stride;
+    const auto video = model.encode_video(be, frames, options);
+    CHECK(video.crops == 5);
+    CHECK(video.rows == 5 * side * side);
+    CHECK(video.slot().video);
+    for (const index_t f : {0, 4}) {
+      const auto wanted = frame_tokens(model, be, frames[static_cast<std::size_t>(f)], options, side);
+      const auto found = video.tokens().row_range(f * side * side, side * side);
+      for (index_t i = 0; i < found.rows(); ++i)
+        for (index_t j = 0; j < found.cols(); ++j)
+          REQUIRE(std::abs(found(i, j) - wanted[static_cast<std::size_t>(i * found.cols() + j)]) < 1e-4f);
+    }
+  }
+}
+
+TEST_CASE("a video goes into a prompt, a newline after each frame") {
+  B loader({});
+  const VideoOptions options{.stride = 3};  // 4 x 4 tokens a frame, one proxy
+  for (const char* variant : {"baseline", "proxyv"}) {
+    const Lmm<B> model(loader, receipts(variant));
+    B be({.workspace_bytes = std::size_t{64} << 20});
+    const auto video = model.encode_video(be, film(4), options);
+    const std::vector<TokenId> ids{1, image_token, 3, 4};
+    const ImageSlot slot = video.slot();
+    const TokenLayout layout({ids.data(), 4}, {&slot, 1}, model.frame_shape(options));
+    CHECK(layout.vision() == 64);
+    CHECK(layout.newlines() == 4);
+    CHECK(layout.proxies() == (std::string(variant) == "proxyv" ? 4 : 0));
+    CHECK(std::vector<std::int32_t>(layout.positions().begin() + 64, layout.positions().begin() + 68) == std::vector<std::int32_t>{17, 34, 51, 68});
+    model.visit([&](const auto& decoder) {
+      Session session(be, decoder, layout.rows() + 4);
+      session.start({layout, video.tokens()});
+      CHECK(session.generate({.max_tokens = 4}).size() == 4);
+    });
+  }
+}
+
+TEST_CASE("videos that cannot be are refused") {
+  B loader({});
+  const Lmm<B> model(loader, receipts("proxyv"));
+  B be({.workspace_bytes = model.plan_encode(1).workspace});
+  const auto frames = film(2);
+  CHECK_THROWS_WITH(model.encode_video(be, {}, {}), ContainsSubstring("encode_video: no frames"));
+  CHECK_THROWS_WITH(model.encode_video(be, frames, {.aspect = ImageAspect::anyres}), ContainsSubstring("cannot be anyres"));
+  CHECK_THROWS_WITH(model.encode_video(be, frames, {.stride = 0}), ContainsSubstring("stride 0"));
+  CHECK_THROWS_WITH(model.encode_video(be, frames, {.frames_at_once = 0}), ContainsSubstring("frames_at_once 0"));
+  CHECK_THROWS_AS(model.encode_video(be, frames, {}), WorkspaceError);  // room for one frame
+  CHECK_NOTHROW(model.encode_video(be, frames, {.frames_at_once = 1}));
+  CHECK_THROWS_WITH(model.frame_shape({.stride = 2}), ContainsSubstring("frame_shape: frames of side 6, wanted a multiple of 4 up to 4096"));
+}
+
 TEST_CASE("encoding refuses what does not fit and leaves the engine usable") {
   B loader({});
   const Lmm<B> model(loader, receipts("baseline"));

@@ -70,6 +70,30 @@ TEST_CASE("ImageProcessor: bit for bit as Pillow and NumPy") {
   }
 }
 
+TEST_CASE("the middle of a picture: the shorter side scaled, the longer one cut") {
+  Image wide(40, 20), high(30, 90);
+  for (index_t y = 0; y < 20; ++y)
+    for (index_t x = 0; x < 40; ++x)
+      wide.set(x, y, {static_cast<std::uint8_t>(6 * x), static_cast<std::uint8_t>(9 * y), 7});
+  const auto same = proxyv::resize_and_centre(wide, 20);  // nothing to scale
+  REQUIRE(same.width() == 20);
+  REQUIRE(same.height() == 20);
+  for (index_t y = 0; y < 20; ++y)
+    for (index_t i = 0; i < 60; ++i) REQUIRE(same.row(y)[i] == wide.row(y)[30 + i]);
+  const auto half = proxyv::resize_and_centre(wide, 10), scaled = proxyv::resize_bicubic(wide, 20, 10);
+  for (index_t y = 0; y < 10; ++y)
+    for (index_t i = 0; i < 30; ++i) REQUIRE(half.row(y)[i] == scaled.row(y)[15 + i]);
+  CHECK(proxyv::resize_and_centre(high, 12).height() == 12);
+  CHECK_THROWS_AS(proxyv::resize_and_centre(Image(), 12), proxyv::ArgumentError);
+  CHECK_THROWS_AS(proxyv::resize_and_centre(Image(1, 66), 12), proxyv::ArgumentError);
+  CHECK_THROWS_AS(proxyv::resize_and_centre(wide, 0), proxyv::ArgumentError);
+  ImageProcessor one;
+  one.crop_size = 14;
+  one.aspect = ImageAspect::centre;
+  CHECK(one.count_crops(40, 20) == 1);
+  CHECK(one.crops(wide).front() == proxyv::resize_and_centre(wide, 14));
+}
+
 TEST_CASE("ImageProcessor: order of rows and columns") {
   ImageProcessor processor{.crop_size = 4, .patch_size = 2, .mean = {0, 0, 0}, .std = {1, 1, 1}};
   processor.aspect = ImageAspect::resize;

@@ -128,7 +128,19 @@ class Decoder {
 
   /// How this model wants a prompt packed. max_length caps vision + text tokens, 0 = no cap.
   CropShape crop_shape(index_t max_length = 0) const {
-    return {tokens_per_crop(cfg_), uses_proxies && cfg_.proxy_start < cfg_.layers ? proxies_per_crop(cfg_) : 0, max_length};
+    return {tokens_per_crop(cfg_), makes_proxies() ? proxies_per_crop(cfg_) : 0, max_length};
+  }
+  /// How it wants a video packed whose frames have side x side tokens each, in place of a picture's crops. Any side that
+  /// the reduction divides will do; learned proxies know only the side they were trained with.
+  /// Throws ArgumentError for another.
+  CropShape frame_shape(index_t side, index_t max_length = 0) const {
+    CropShape shape = crop_shape(max_length);
+    PROXYV_CHECK(side > 0 && side <= 4096 && takes_side(side), ArgumentError, "frame_shape: frames of side ", side, ", wanted ",
+                 learned_here() ? "" : "a multiple of ", learned_here() ? index_t{cfg_.crop_side} : makes_proxies() ? index_t{cfg_.proxy_factor} : 1,
+                 learned_here() ? "" : " up to 4096");
+    shape.tokens = side * side;
+    if (shape.proxies > 0) shape.proxies = (side / cfg_.proxy_factor) * (side / cfg_.proxy_factor);
+    return shape;
   }
   CacheShape cache_shape(index_t capacity) const { return {cfg_.layers, capacity, cfg_.kv_heads * cfg_.head_dim}; }
 
@@ -277,9 +289,25 @@ class Decoder {
 
   void check_alive() const { PROXYV_CHECK(alive_.yes, ArgumentError, "Decoder: used after it was moved from"); }
 
+  bool makes_proxies() const { return uses_proxies && cfg_.proxy_start < cfg_.layers; }
+  bool learned_here() const { return makes_proxies() && cfg_.learned_proxies; }
+  bool takes_side(index_t side) const {
+    return !makes_proxies() || (learned_here() ? side == cfg_.crop_side : side % cfg_.proxy_factor == 0);
+  }
+  static index_t side_of(const CropShape& shape) {
+    index_t side = 0;
+    while (side < 4096 && side * side < shape.tokens) ++side;
+    return side;
+  }
+  /// The shape of frames with as many tokens as `found` where the model takes them, else that of its crops.
+  CropShape frame_shape_like(const CropShape& found) const {
+    const index_t side = side_of(found);
+    return side > 0 && side * side == found.tokens && takes_side(side) ? frame_shape(side) : crop_shape();
+  }
+
   void check_layout(const TokenLayout& layout) const {
     check_alive();
-    const CropShape wanted = crop_shape();
+    const CropShape wanted = layout.videos() ? frame_shape_like(layout.crop_shape()) : crop_shape();
     PROXYV_CHECK(layout.rows() > 0, ArgumentError, "prefill: the layout is empty");
     PROXYV_CHECK(layout.next_position() <= last_position(), ArgumentError, "prefill: a prompt of ", layout.next_position(),
                  " positions, the rotary embedding was made for ", last_position());
@@ -379,7 +407,7 @@ class Decoder {
     f.wanted = {layout.last_row(), 1};
     f.only_wanted = options.savings.dead_rows && !options.all_rows;
     f.rotary = rotary();
-    f.grid = {layout.crops(), cfg_.crop_side, cfg_.proxy_factor};
+    f.grid = {layout.crops(), layout.vision() > 0 ? side_of(layout.crop_shape()) : index_t{cfg_.crop_side}, cfg_.proxy_factor};
     f.by_blocks = detail::blockwise_update_of(cfg_);
     f.savings = options.savings;
     if (layout.proxies() > 0) enter_proxies(be, frame, layout, f);

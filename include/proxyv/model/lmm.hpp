@@ -6,6 +6,7 @@
 
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -19,6 +20,7 @@
 #include "proxyv/model/rope_scaling.hpp"
 #include "proxyv/model/session.hpp"
 #include "proxyv/vision/clip_encoder.hpp"
+#include "proxyv/vision/pool_2d.hpp"
 #include "proxyv/vision/preprocess.hpp"
 #include "proxyv/vision/projector.hpp"
 
@@ -115,16 +117,25 @@ inline ImageProcessor image_processor(const io::CheckpointConfig& c) {
   return p;
 }
 
-/// A picture's tokens, ready for prompts. Keep it to ask again.
+/// A picture's or a video's tokens, ready for prompts. Keep it to ask again.
 template <class B>
 struct EncodedPicture {
   Buffer<Elem<B>, SpaceOf<B>> storage;
-  index_t crops = 0;
+  index_t crops = 0;  ///< of a video: frames
   index_t rows = 0;
   index_t hidden = 0;
+  bool video = false;
 
   In<B> tokens() const { return storage.matrix(rows, hidden); }
-  ImageSlot slot() const { return {crops, false}; }
+  ImageSlot slot() const { return {crops, video}; }
+};
+
+/// How frames of a video become tokens.
+struct VideoOptions {
+  index_t stride = 2;                         ///< so many tokens per side become one; 1: all are kept
+  PoolMode mode = PoolMode::average;          ///< how
+  ImageAspect aspect = ImageAspect::centre;   ///< how a frame becomes one crop; not anyres
+  index_t frames_at_once = 8;                 ///< go through the encoder together
 };
 
 template <class B>
@@ -195,6 +206,44 @@ class Lmm {
     return out;
   }
 
+  /// Frames to tokens: each is one crop, encoded, projected, and pooled to fewer tokens. Allocates the result, and room
+  /// for frames_at_once frames; workspace as plan_encode(frames_at_once) says. Pack with frame_shape() of the same
+  /// options.   Source: encode_images and get_2dPool in llava_arch.py.
+  template <class E>
+    requires SameTensorsAs<E, B>
+  EncodedPicture<B> encode_video(E& be, std::span<const Image> frames, const VideoOptions& options = {}) const {
+    const index_t side = frame_side(options), count = static_cast<index_t>(frames.size());
+    PROXYV_CHECK(count > 0, ArgumentError, "encode_video: no frames");
+    PROXYV_CHECK(options.aspect != ImageAspect::anyres, ArgumentError, "encode_video: a frame is one crop, it cannot be anyres");
+    PROXYV_CHECK(options.frames_at_once > 0, ArgumentError, "encode_video: frames_at_once ", options.frames_at_once, ", wanted a positive number");
+    const index_t at_once = std::min(count, options.frames_at_once);
+    require_workspace<B>(be, "encode_video", [&](auto& plan) { count_encode(plan, at_once); });
+    ImageProcessor processor = processor_;
+    processor.aspect = options.aspect;
+    const index_t full = tokens_per_crop(config_), pooled = side * side, hidden = config_.hidden, width = processor.values_per_patch();
+    const index_t rows = checked_rows(count, pooled, hidden);
+    EncodedPicture<B> out{be.template alloc<Elem<B>>(rows * hidden), count, rows, hidden, true};
+    auto tokens = be.template alloc<Elem<B>>(at_once * full * hidden);
+    auto pixels = host_buffer<float>(at_once * full * width), features = host_buffer<float>(at_once * full * hidden),
+         fewer = host_buffer<float>(at_once * pooled * hidden);
+    for (index_t first = 0; first < count; first += at_once) {
+      const index_t n = std::min(at_once, count - first);
+      for (index_t i = 0; i < n; ++i)
+        processor.patches(frames[static_cast<std::size_t>(first + i)], pixels.matrix(n * full, width).row_range(i * full, full));
+      run_encode(be, pixels.matrix(n * full, width), tokens.matrix(n * full, hidden));
+      be.download(tokens.matrix(n * full, hidden), features.matrix(n * full, hidden));
+      pool_2d(features.matrix(n * full, hidden), fewer.matrix(n * pooled, hidden), config_.crop_side, options.stride, options.mode);
+      be.upload(View<const float>(fewer.matrix(n * pooled, hidden)), out.storage.matrix(rows, hidden).row_range(first * pooled, n * pooled));
+      be.sync();
+    }
+    return out;
+  }
+
+  /// How prompts with a video of these options are packed.
+  CropShape frame_shape(const VideoOptions& options = {}) const {
+    return visit([&](const auto& d) { return d.frame_shape(frame_side(options), checkpoint_.tokenizer_model_max_length); });
+  }
+
   /// What encoding this many crops costs.
   Cost plan_encode(index_t crops) const {
     require_vision();
@@ -225,6 +274,16 @@ class Lmm {
     PROXYV_CHECK(encoder_.has_value(), ArgumentError, "the checkpoint is text-only: it cannot look at pictures");
     PROXYV_CHECK(encoder_->config().patches() == tokens_per_crop(config_), ArgumentError, "the encoder gives ", encoder_->config().patches(),
                  " tokens per crop, the decoder wants ", tokens_per_crop(config_));
+  }
+
+  index_t frame_side(const VideoOptions& options) const {
+    require_vision();
+    return pooled_side(config_.crop_side, options.stride, options.mode);
+  }
+  static index_t checked_rows(index_t frames, index_t pooled, index_t hidden) {
+    const index_t rows = element_count(frames, pooled, "encode_video");
+    element_count(rows, hidden, "encode_video");
+    return rows;
   }
 
   void count_encode(PlanBackend<B>& plan, index_t crops) const {

@@ -57,6 +57,7 @@ class TokenLayout {
       cursor += slot.crops * (shape.tokens + 1);
       vision_end = cursor - 1;
     }
+    videos_ = !images.empty() && std::all_of(images.begin(), images.end(), [](const ImageSlot& slot) { return slot.video; });
     cut_text(static_cast<index_t>(newline.size()));
     finish(newline, proxy, vision_end);
   }
@@ -88,6 +89,8 @@ class TokenLayout {
   index_t own_newlines() const { return own_crops_; }
   index_t own_proxies() const { return own_crops_ * shape_.proxies; }
   index_t own_text() const { return static_cast<index_t>(text_ids_.size()); }
+  /// Whether all its images are videos, whose frames may have other sizes than crops.
+  bool videos() const { return videos_; }
   /// Whether rows were filled in.
   bool hides_rows() const { return !key_positions_.empty(); }
   const Semantics& semantics() const { return semantics_; }
@@ -239,6 +242,7 @@ class TokenLayout {
   }
 
   CropShape shape_;
+  bool videos_ = false;
   Semantics semantics_;
   index_t vision_ = 0, newlines_ = 0, proxies_ = 0, text_ = 0, own_crops_ = 0, last_row_ = 0, next_position_ = 0;
   index_t vision_end_ = -1;  ///< position of the last image's end in reading order

@@ -27,6 +27,7 @@ enum class ImageAspect {
   anyres,  ///< base crop and a grid of crops
   pad,     ///< one crop: made square with the mean colour, then scaled
   resize,  ///< one crop: squashed
+  centre,  ///< one crop: the shorter side scaled to it, the middle of the longer one kept
 };
 
 /// The picture made square, centred on `colour`, and scaled to side x side.
@@ -60,6 +61,25 @@ inline Image pad_and_resize(const Image& image, index_t side, Rgb colour) {
     detail::resize_row(row.row(0), taps, begin - taps.runs.begin(), end - taps.runs.begin(), narrow.row(y));
   }
   return detail::resize_columns(narrow, side);
+}
+
+/// The picture scaled until its shorter side has `side` pixels, and the middle square of it.
+/// Throws ArgumentError for an empty image, or one more than 64 times as long as wide.
+/// Source: CLIPImageProcessor of Hugging Face transformers (resize to shortest edge, then center crop).
+inline Image resize_and_centre(const Image& image, index_t side) {
+  PROXYV_CHECK(!image.empty(), ArgumentError, "resize_and_centre: the image is empty");
+  PROXYV_CHECK(side >= 1 && side <= Image::max_side, ArgumentError, "resize_and_centre: side must be in 1..",
+               Image::max_side, ", found ", side);
+  const index_t w = image.width(), h = image.height(), shorter = std::min(w, h);
+  const index_t width = w == shorter ? side : side * w / shorter, height = h == shorter ? side : side * h / shorter;
+  PROXYV_CHECK(std::max(w, h) / shorter <= 64 && std::max(width, height) <= Image::max_side, ArgumentError,
+               "resize_and_centre: ", w, " x ", h, " pixels, wanted one side at most 64 times the other");
+  const Image scaled = resize_bicubic(image, width, height);
+  Image out(side, side);
+  const index_t left = (width - side) / 2, top = (height - side) / 2;
+  for (index_t y = 0; y < side; ++y)
+    std::copy_n(scaled.row(top + y) + left * Image::channels, side * Image::channels, out.row(y));
+  return out;
 }
 
 /// The preprocessing that a checkpoint was trained with.
@@ -104,9 +124,9 @@ struct ImageProcessor {
     PROXYV_CHECK(!image.empty(), ArgumentError, "ImageProcessor: the image is empty");
     if (aspect == ImageAspect::anyres) return anyres_crops(image, pinpoints, crop_size);
     std::vector<Image> out;
-    const bool pad = aspect == ImageAspect::pad;
-    out.push_back(pad ? pad_and_resize(image, crop_size, mean_colour())
-                      : resize_bicubic(image, crop_size, crop_size));
+    out.push_back(aspect == ImageAspect::pad      ? pad_and_resize(image, crop_size, mean_colour())
+                  : aspect == ImageAspect::centre ? resize_and_centre(image, crop_size)
+                                                  : resize_bicubic(image, crop_size, crop_size));
     return out;
   }
 

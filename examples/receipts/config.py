@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass, field
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 PICTURE_SIDE = 192
+STUDY = ("proxyv_crop_proxies", "proxyv_study", "light_mlp", "vision_reduction")   # in config.json only where used
 
 
 @dataclass
@@ -32,6 +33,11 @@ class Config:
     proxyv: bool = False
     proxyv_start_layer: int = 3
     proxyv_reduce_factor: int = 4
+    learn_proxy: bool = False
+    proxyv_crop_proxies: int = 0          # learned proxies per crop; 0: as many as spatial ones
+    proxyv_study: str = ""                # "mask_v2v", "attn_skip_drop", "attn_skip_keep", "attn_ffn_skip"
+    light_mlp: bool = False
+    vision_reduction: dict | None = None  # {"method": "vision_zip" | "pyramid_drop" | "fast_v", ...}
     hidden_size: int = 128
     intermediate_size: int = 320
     num_hidden_layers: int = 8
@@ -58,12 +64,25 @@ class Config:
         return self.vision.side ** 2
 
     @property
+    def reduction(self):
+        """The name of the reduction, "" without one."""
+        return self.vision_reduction["method"] if self.vision_reduction else ""
+
+    @property
+    def tokens_per_crop(self):
+        """Vision tokens of a crop that the decoder gets."""
+        if self.reduction == "vision_zip":
+            return self.vision_reduction["dominant"] + self.vision_reduction["contextual"]
+        return self.per_crop
+
+    @property
     def proxies_per_crop(self):
-        return (self.vision.side // self.proxyv_reduce_factor) ** 2
+        return self.proxyv_crop_proxies or (self.vision.side // self.proxyv_reduce_factor) ** 2
 
     def to_json(self):
         """config.json in Hugging Face / LLaVA terms, plus our own "vision_config"."""
         size = self.vision.image_size
+        study = {name: getattr(self, name) for name in STUDY if getattr(self, name)}
         return {
             "architectures": ["LlavaLlamaForCausalLM"], "model_type": "llava_llama",
             "hidden_size": self.hidden_size, "intermediate_size": self.intermediate_size,
@@ -81,11 +100,11 @@ class Config:
             "tokenizer_model_max_length": 2048, "max_num_image_crops": self.crops,
             "per_crop_token_len": self.per_crop, "proxyv": self.proxyv,
             "proxyv_start_layer": self.proxyv_start_layer,
-            "proxyv_reduce_factor": self.proxyv_reduce_factor, "learn_proxy": False,
-            "vision_config": asdict(self.vision),
+            "proxyv_reduce_factor": self.proxyv_reduce_factor, "learn_proxy": self.learn_proxy,
+            "vision_config": asdict(self.vision), **study,
         }
 
     @staticmethod
     def from_json(data):
         names = [n for n in Config.__dataclass_fields__ if n != "vision"]
-        return Config(vision=VisionConfig(**data["vision_config"]), **{n: data[n] for n in names})
+        return Config(vision=VisionConfig(**data["vision_config"]), **{n: data[n] for n in names if n in data})

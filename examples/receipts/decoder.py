@@ -50,7 +50,7 @@ class Attention(nn.Module):
         def heads(t, n):
             return t.unflatten(-1, (n, -1)).transpose(1, 2)
 
-        q = rotate(heads(self.q_proj(x[:, first_query:]), self.heads), rope[:, first_query:])
+        q = rotate(heads(self.q_proj(x[:, first_query:]), self.heads), rope[..., first_query:, :])
         k = rotate(heads(self.k_proj(x), self.kv_heads), rope)
         v = heads(self.v_proj(x), self.kv_heads)
         if past is not None:

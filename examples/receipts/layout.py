@@ -14,7 +14,7 @@ class Layout:
     """
 
     def __init__(self, cfg, segment_lengths, device, flex=False):
-        hw, crops = cfg.per_crop, cfg.crops
+        hw, crops = cfg.tokens_per_crop, cfg.crops
         stride = hw + 1
         vision = torch.cat([torch.arange(hw) + c * stride for c in range(crops)]) + 1
         # The reference places a sub-crop's newline one crop too early; released weights depend on it.
@@ -31,6 +31,7 @@ class Layout:
 
         position = torch.cat([vision, newline, text])
         part = torch.cat([shared, segment])
+        self.position, self.part = position.to(device), part.to(device)
         self.rope = rope_table(position, cfg).to(device)
         self.mask = self.build(position, position, part, part, None, None, device, flex)
         self.mask_text = self.build(position[self.vision:], position, part[self.vision:], part,

@@ -41,7 +41,8 @@ BEGIN {
   allow["model-files"]    = allow["model"] " model io"      # where model and io meet
   allow["study"]          = "core backend layers proxy model"
   allow["reduce"]         = "core backend layers proxy model"
-  allow["umbrella"]       = "core backend layers proxy io text vision vision-layers model model-files study reduce"
+  allow["look"]           = "core backend layers proxy vision model"  # diagnostics
+  allow["umbrella"]       = "core backend layers proxy io text vision vision-layers model model-files study reduce look"
   allow["umbrella-eigen"] = allow["umbrella"] " eigen umbrella"
   allow["umbrella-cuda"]  = allow["umbrella"] " cuda umbrella"
 

@@ -126,6 +126,21 @@ class Decoder {
   const Embedding<B>& embedding() const { return embedding_; }
   Rotary rotary() const { return rotary_of(cfg_); }
 
+  /// The norms, projections and FFN of a layer, for looking into it.
+  const DecoderBlock<B>& block(index_t layer) const {
+    check_alive();
+    const DecoderBlock<B>* found = nullptr;
+    std::apply([&](const auto&... stack) { ((found = found != nullptr ? found : stack.block(layer)), ...); }, stacks_);
+    PROXYV_CHECK(found != nullptr, ArgumentError, "Decoder: block ", layer, " of ", index_t{cfg_.layers});
+    return *found;
+  }
+  /// What makes the proxies.
+  const auto& pool() const
+    requires uses_proxies
+  {
+    return std::get<sizeof...(Stacks) - 1>(stacks_).pool();
+  }
+
   /// How this model wants a prompt packed. max_length caps vision + text tokens, 0 = no cap.
   CropShape crop_shape(index_t max_length = 0) const {
     return {tokens_per_crop(cfg_), makes_proxies() ? proxies_per_crop(cfg_) : 0, max_length};

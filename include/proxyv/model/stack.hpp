@@ -97,6 +97,12 @@ struct Stack {
       for (index_t layer = first_; const auto& run : layers_) step_rows(be, layer++, run.block(), s);
     }
 
+    /// The parts of layer `layer`, or null when it is not of this stack.
+    const DecoderBlock<B>* block(index_t layer) const {
+      const index_t i = layer - first_;
+      return i < 0 || i >= static_cast<index_t>(layers_.size()) ? nullptr : &layers_[static_cast<std::size_t>(i)].block();
+    }
+
    private:
     index_t first_;
     std::vector<Layer<B, C>> layers_;
@@ -170,6 +176,14 @@ struct ProxyStack {
     void drop_plain_updates() {
       for (auto& layer : layers_) layer.drop_plain_update();
     }
+
+    /// The parts of layer `layer`, or null when it is not of this stack.
+    const DecoderBlock<B>* block(index_t layer) const {
+      const index_t i = layer - first_;
+      return i < 0 || i >= static_cast<index_t>(layers_.size()) ? nullptr : &layers_[static_cast<std::size_t>(i)].plain().block();
+    }
+
+    const Pool<B, C>& pool() const { return pool_; }
 
    private:
     static Pool<B, C> pool(const DecoderWeights<B>& w) {

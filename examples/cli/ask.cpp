@@ -5,7 +5,6 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "asking.hpp"
@@ -18,25 +17,19 @@ namespace cli {
 namespace {
 
 struct AskOptions {
-  std::string checkpoint, picture, weights;
-  EngineOptions engine;
+  std::string checkpoint, picture;
+  RunOptions run;
   std::vector<std::string> questions;
-  bool plain = false, proxyv = false, json = false;
-  int threads = 0;
+  bool json = false;
   asking::index_t max_tokens = 512, top_k = 0;
   float temperature = 0.f, top_p = 1.f;
   std::uint64_t seed = 0;
 };
 
 asking::Options asking_options(const AskOptions& o) {
-  asking::Options out;
-  o.engine.choose(out);
-  out.threads = o.threads > 0 ? o.threads : static_cast<int>(std::max(1u, std::thread::hardware_concurrency()));
+  asking::Options out = o.run.asking();
   out.generate = {.max_tokens = o.max_tokens,
                   .sampling = {.temperature = o.temperature, .top_k = o.top_k, .top_p = o.top_p, .seed = o.seed}};
-  if (o.weights == "f32") out.weights = proxyv::DType::f32;
-  if (o.weights == "bf16") out.weights = proxyv::DType::bf16;
-  out.form = o.plain ? proxyv::RunForm::plain : o.proxyv ? proxyv::RunForm::proxyv : proxyv::RunForm::as_trained;
   return out;
 }
 
@@ -87,16 +80,12 @@ void add_ask(CLI::App& app) {
   sub->add_option("checkpoint", o->checkpoint, "Folder with config.json, tokenizer.json and safetensors")->required();
   sub->add_option("picture", o->picture, "PNG or JPEG file")->required();
   sub->add_option("questions", o->questions, "One or more questions; the picture is read once")->required();
-  auto* plain = sub->add_flag("--plain", o->plain, "Run every token through every layer, whatever the checkpoint");
-  sub->add_flag("--proxyv", o->proxyv, "Insist on ProxyV")->excludes(plain);
   sub->add_option("--max-tokens", o->max_tokens, "Longest answer")->capture_default_str()->check(CLI::Range(1, 1 << 20));
   sub->add_option("--temperature", o->temperature, "0 = greedy")->capture_default_str()->check(CLI::Range(0.f, 100.f));
   sub->add_option("--top-k", o->top_k, "Keep the k most likely tokens; 0 = all")->capture_default_str()->check(CLI::Range(0, 1 << 24));
   sub->add_option("--top-p", o->top_p, "Keep the likeliest tokens up to this mass")->capture_default_str()->check(CLI::Range(0.f, 1.f));
   sub->add_option("--seed", o->seed, "Of sampling")->capture_default_str();
-  o->engine.add_to(*sub);
-  sub->add_option("--threads", o->threads, "Of the eigen engine; 0 = all cores")->capture_default_str()->check(CLI::Range(0, 1024));
-  sub->add_option("--weights", o->weights, "Convert weights; by default as stored, on cuda as --dtype")->check(CLI::IsMember({"f32", "bf16"}));
+  o->run.add_to(*sub);
   sub->add_flag("--json", o->json, "Print one JSON object");
   sub->callback([o] { ask(*o); });
 }

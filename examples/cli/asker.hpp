@@ -4,8 +4,7 @@
 #include <algorithm>
 #include <chrono>
 
-#include "asking.hpp"
-#include "proxyv/text/char_tokenizer.hpp"
+#include "loaded.hpp"
 
 namespace asking {
 
@@ -19,30 +18,15 @@ class Clock {
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
 };
 
-/// An engine's options differ with where its memory lies.
-template <class B>
-B make_engine(const Options& options, std::size_t workspace_bytes = 0) {
-  if constexpr (std::same_as<pv::SpaceOf<B>, pv::HostSpace>) {
-    return B({.threads = options.threads, .workspace_bytes = workspace_bytes});
-  } else {
-    return B({.workspace_bytes = workspace_bytes});
-  }
-}
-
 template <class B>
 class AskerOn : public Asker {
  public:
   AskerOn(const std::string& folder, const Options& options)
       : options_(options),
-        loader_(make_engine<B>(options)),
-        model_(loader_, folder, {.form = options.form, .load = {.weights = options.weights}}),
-        tokenizer_(pv::text::CharTokenizer::from_file(model_.files().folder() + "/tokenizer.json")),
-        stop_(model_.checkpoint().eos_token_ids) {
-    PROXYV_CHECK(tokenizer_.size() == model_.config().vocab, pv::LoadError, folder,
-                 "/tokenizer.json: ", tokenizer_.size(), " tokens, the model wants ", model_.config().vocab);
-    PROXYV_CHECK(tokenizer_.bos().has_value(), pv::LoadError, folder,
-                 "/tokenizer.json: bos: wanted an id, found nothing");
-    options_.generate.stop = {stop_.data(), static_cast<index_t>(stop_.size())};
+        loaded_(folder, options),
+        model_(loaded_.model()),
+        tokenizer_(loaded_.tokenizer()) {
+    options_.generate.stop = {loaded_.stop().data(), size(loaded_.stop())};
   }
 
   Report ask(const pv::Image& picture, const std::vector<std::string>& questions) const override {
@@ -54,7 +38,7 @@ class AskerOn : public Asker {
   Report ask_with(const Decoder& decoder, const pv::Image& picture,
                   const std::vector<std::string>& questions) const {
     const pv::ImageSlot slot{model_.count_crops(picture.width(), picture.height())};
-    const std::vector<pv::TokenId> prefix = prompt_before_question();
+    const std::vector<pv::TokenId> prefix = loaded_.prompt_before_question();
     const pv::TokenLayout layout({prefix.data(), size(prefix)}, {&slot, 1}, model_.crop_shape());
     const index_t longest = longest_question(questions);
     B be = make_engine<B>(options_, std::max(model_.plan_encode(slot.crops).workspace,
@@ -87,7 +71,7 @@ class AskerOn : public Asker {
                 std::size_t index) const {
     Answer out;
     out.question = question;
-    const std::vector<pv::TokenId> ids = tokenizer_.encode(question + "\n");
+    const std::vector<pv::TokenId> ids = loaded_.question_ids(question);
     const pv::Cost asking_cost = decoder.plan_append(session.cache().length(), size(ids));
     const Clock asking;
     session.say({ids.data(), size(ids)});
@@ -97,7 +81,7 @@ class AskerOn : public Asker {
     const index_t before = session.cache().length();
     const Clock decoding;
     const auto tokens = session.generate(options_.generate, [&](pv::TokenId id) {
-      if (is_stop(id)) return;
+      if (loaded_.is_stop(id)) return;
       const std::string piece(tokenizer_.token_text(id));
       out.text += piece;
       if (options_.on_text) options_.on_text(index, piece);
@@ -108,13 +92,6 @@ class AskerOn : public Asker {
     step.attention_flops *= static_cast<double>(steps);
     out.decode = stage(steps, step, step, decoding.ms());
     return out;
-  }
-
-  /// <s> picture newline: what stands before each question.
-  std::vector<pv::TokenId> prompt_before_question() const {
-    std::vector<pv::TokenId> ids{*tokenizer_.bos(), pv::image_token};
-    for (const pv::TokenId id : tokenizer_.encode("\n")) ids.push_back(id);
-    return ids;
   }
 
   /// The same prompt through a plain decoder of the same sizes.
@@ -130,7 +107,7 @@ class AskerOn : public Asker {
 
   index_t longest_question(const std::vector<std::string>& questions) const {
     index_t longest = 1;
-    for (const std::string& q : questions) longest = std::max(longest, size(tokenizer_.encode(q + "\n")) + 1);
+    for (const std::string& q : questions) longest = std::max(longest, size(loaded_.question_ids(q)) + 1);
     return longest;
   }
 
@@ -138,13 +115,11 @@ class AskerOn : public Asker {
     return {tokens, cost.flops() / 1e9, plain.flops() / 1e9, ms};
   }
   static index_t size(const std::vector<pv::TokenId>& ids) { return static_cast<index_t>(ids.size()); }
-  bool is_stop(pv::TokenId id) const { return std::find(stop_.begin(), stop_.end(), id) != stop_.end(); }
 
   Options options_;
-  B loader_;
-  pv::Lmm<B> model_;
-  pv::text::CharTokenizer tokenizer_;
-  std::vector<pv::TokenId> stop_;
+  Loaded<B> loaded_;
+  const pv::Lmm<B>& model_;
+  const pv::text::CharTokenizer& tokenizer_;
 };
 
 }  // namespace asking

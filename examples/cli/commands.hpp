@@ -7,6 +7,7 @@ namespace cli {
 
 void add_ask(CLI::App& app);
 void add_inspect(CLI::App& app);
+void add_look(CLI::App& app);
 void add_plan(CLI::App& app);
 
 }  // namespace cli

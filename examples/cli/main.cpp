@@ -1,4 +1,4 @@
-// The program `proxyv`: ask a checkpoint about a picture, inspect one, plan what one would cost.
+// The program `proxyv`: ask a checkpoint about a picture, look into one, inspect one, plan what one would cost.
 #include "commands.hpp"
 #include "program.hpp"
 #include "proxyv/version.hpp"
@@ -11,6 +11,7 @@ int main(int argc, char** argv) {
   app.set_version_flag("--version", PROXYV_VERSION);
   cli::add_ask(app);
   cli::add_inspect(app);
+  cli::add_look(app);
   cli::add_plan(app);
   return cli::run_program(app, argc, argv, "proxyv", [] { return 0; });  // the subcommand runs while parsing
 }

@@ -55,8 +55,8 @@ TEST_CASE("plot: what cannot be drawn is refused") {
         "plot: series a has 1 places and 0 values");
   CHECK(small::error_of<ArgumentError>([] {
           plot::curves({.log_y = true}, {{.name = "a", .x = {1}, .y = {0}}});
-        }) == "plot: the value 0 on a logarithmic axis");
+        }) == "plot: the value 0.000000 on a logarithmic axis");
   CHECK(small::error_of<ArgumentError>([] { plot::stacked_bars({}, {"1"}, {{.name = "a", .y = {-1}}}); }) ==
-        "plot: series a has a bar of -1");
+        "plot: series a has a bar of -1.000000");
   CHECK_THROWS_AS(plot::stacked_bars({}, {"1", "2"}, {{.name = "a", .y = {1}}}), ArgumentError);
 }

@@ -109,3 +109,15 @@ TEST_CASE("scatter and advance") {
   be.advance({counters.data(), 3});
   CHECK(counters == std::vector<std::int32_t>{2, 0, 8});
 }
+
+TEST_CASE("spread_rows: each row to its own place, with or without an op of the engine's") {
+  R be({.workspace_bytes = 64});
+  const Matrix x = small::noise(3, 4, 1);
+  Matrix a{2, 4}, b{1, 4};
+  const std::vector<View<float>> to{a.view().row_range(1, 1), b.view(), a.view().row_range(0, 1)};
+  static_assert(!SpreadOps<R>);
+  spread_rows<R>(be, x, Span<const View<float>>(to.data(), 3));
+  CHECK(small::values(to[0]) == small::values(x.view().row_range(0, 1)));
+  CHECK(small::values(to[1]) == small::values(x.view().row_range(1, 1)));
+  CHECK(small::values(to[2]) == small::values(x.view().row_range(2, 1)));
+}

@@ -11,7 +11,7 @@ HostOptions options() { return {.workspace_bytes = 1 << 20}; }
 
 /// Every op beyond the contract, made of the contract's ops; one mistake at a time.
 struct Fused : ReferenceBackend {
-  enum class Mistake { none, forgets_row, norm_left_out, adds_late };
+  enum class Mistake { none, forgets_row, norm_left_out, adds_late, same_row };
   Fused(const HostOptions& o, Mistake m = Mistake::none) : ReferenceBackend(o), mistake(m) {}
   Mistake mistake;
   using P = HeadsProjection<ReferenceBackend>;
@@ -45,6 +45,9 @@ struct Fused : ReferenceBackend {
       for (index_t j = 0; j < mixed.cols(); ++j)
         mixed(i, j) = mistake == Mistake::adds_late ? activate(Act::silu, mixed(i, j)) + wide(i, j) : activate(Act::silu, mixed(i, j) + wide(i, j));
   }
+  void spread_rows(View<const float> x, Span<const View<float>> to) {
+    for (index_t i = 0; i < to.size(); ++i) copy(x.row_range(mistake == Mistake::same_row ? 0 : i, 1), to[i]);
+  }
   void begin_group() {}
   void end_group() {}
   void cancel_group() {}
@@ -53,11 +56,11 @@ struct Fused : ReferenceBackend {
 }  // namespace
 
 TEST_CASE("fused suite: ops made of the judge's own agree with the judge") {
-  static_assert(HeadsOps<Fused> && NormedOps<Fused> && NormTwiceOps<Fused> && UpdateOps<Fused> && GroupOps<Fused>);
+  static_assert(HeadsOps<Fused> && NormedOps<Fused> && NormTwiceOps<Fused> && UpdateOps<Fused> && GroupOps<Fused> && SpreadOps<Fused>);
   const auto report = testing::run_suite<Fused>([] { return Fused(options()); }, {3, 6});
   INFO(report.text());
   CHECK(report.ok());
-  for (const char* op : {"project_heads", "norm_gemm", "norm_swiglu", "norm_heads", "rms_norm_twice", "silu_add_upsampled", "group", "scatter"})
+  for (const char* op : {"project_heads", "norm_gemm", "norm_swiglu", "norm_heads", "rms_norm_twice", "silu_add_upsampled", "group", "scatter", "spread_rows"})
     CHECK(std::any_of(report.cases.begin(), report.cases.end(), [&](const auto& c) { return c.op == op; }));
 }
 
@@ -67,7 +70,7 @@ TEST_CASE("fused suite: a mistake is found, and in the op that makes it") {
     const char* op;
   };
   for (const auto& [mistake, op] : {Expected{Fused::Mistake::forgets_row, "heads"}, Expected{Fused::Mistake::norm_left_out, "norm_gemm"},
-                                    Expected{Fused::Mistake::adds_late, "silu_add_upsampled"}}) {
+                                    Expected{Fused::Mistake::adds_late, "silu_add_upsampled"}, Expected{Fused::Mistake::same_row, "spread_rows"}}) {
     const auto made = mistake;
     const auto report = testing::run_suite<Fused>([made] { return Fused(options(), made); }, {3, 12});
     CHECK_FALSE(report.ok());

@@ -61,6 +61,12 @@ concept UpdateOps = requires(E& be, In<B> context, Out<B> mixed, Grid grid) {
   be.silu_add_upsampled(context, mixed, grid);
 };
 
+/// Each row of x [n, cols] to a row of its own anywhere: to [n], [1, cols] each, no two the same.
+template <class E, class B = E>
+concept SpreadOps = requires(E& be, In<B> x, Span<const Out<B>> to) {
+  be.spread_rows(x, to);
+};
+
 /// What is called between begin_group and end_group does not depend on anything else called there, and may share a
 /// launch. project_heads is one of those calls, so only an engine's own counts: composed of ops it would depend on itself.
 template <class E>
@@ -183,6 +189,16 @@ void norm_gemm(E& be, In<B> x, const Norm<B>& norm, Out<B> normed, WeightOf<B> w
   } else {
     be.rms_norm(x, norm.gain, normed, norm.eps);
     be.gemm(normed, w, y, epilogue);
+  }
+}
+
+/// See SpreadOps.
+template <class B, class E>
+void spread_rows(E& be, In<B> x, Span<const Out<B>> to) {
+  if constexpr (SpreadOps<E, B>) {
+    be.spread_rows(x, to);
+  } else {
+    for (index_t i = 0; i < to.size(); ++i) be.copy(x.row_range(i, 1), to[i]);
   }
 }
 

@@ -28,6 +28,7 @@ class FusedSuite {
     if constexpr (NormTwiceOps<B>) norm_twice();
     if constexpr (UpdateOps<B>) update();
     if constexpr (GroupOps<B>) group();
+    if constexpr (SpreadOps<B>) spread();
     if constexpr (StepOps<B>) step();
     random_.align(false);
   }
@@ -52,6 +53,17 @@ class FusedSuite {
   };
   static Vec<B> vec(Tensor<B>& t) { return {t.view().data(), t.cols}; }
   static Span<const float> host_vec(Tensor<B>& t) { return {t.twin().data(), t.cols}; }
+
+  /// Rows of x to rows of y, from its last on, every other one.
+  void spread() {
+    const index_t m = rows(), n = random_.coin() ? width() : 1 + random_.below(300);
+    Tensor<B> x(be_, random_, m, n), y(be_, random_, 2 * m, n);
+    std::vector<Out<B>> to;
+    for (index_t i = 0; i < m; ++i) to.push_back(y.view().row_range(2 * (m - 1 - i), 1));
+    be_.spread_rows(x.view(), Span<const Out<B>>(to.data(), m));
+    for (index_t i = 0; i < m; ++i) host_.copy(x.twin().row_range(i, 1), y.twin().row_range(2 * (m - 1 - i), 1));
+    judge_("spread_rows", shape({m, n}), y, 0.0);
+  }
 
   void product() {
     const index_t m = rows(), k = width(), n = width();

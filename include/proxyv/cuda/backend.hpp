@@ -4,6 +4,7 @@
 // program. No op allocates or waits.
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <utility>
@@ -219,6 +220,20 @@ class CudaBackend : public cuda::CudaStorage<T> {
     run(cuda::add_layer_norm<T>(rows_of(x), rows_of(delta), gain.data(), bias.data(), rows_of(y), eps, where()), "add_layer_norm");
   }
 
+  void spread_rows(In x, Span<const Out> to) {
+    PROXYV_CHECK(to.size() == x.rows(), ShapeError, "spread_rows: ", x.rows(), " rows to ", to.size(), " places");
+    const cuda::Range range("spread_rows");
+    std::array<T*, cuda::most_row_targets> places{};
+    for (index_t begin = 0; begin < x.rows(); begin += cuda::most_row_targets) {
+      const index_t n = std::min<index_t>(cuda::most_row_targets, x.rows() - begin);
+      for (index_t i = 0; i < n; ++i) {
+        check::same_shape("spread_rows", x.row_range(begin + i, 1), to[begin + i]);
+        places[static_cast<std::size_t>(i)] = to[begin + i].data();
+      }
+      run(cuda::spread_rows<T>(rows_of(x.row_range(begin, n)), places.data(), where()), "spread_rows");
+    }
+  }
+
   void silu_add_upsampled(In context, Out mixed, const Grid& grid) {
     grid.check("silu_add_upsampled", mixed.rows(), context.rows());
     check_columns("silu_add_upsampled", context, mixed);
@@ -431,6 +446,6 @@ class CudaBackend : public cuda::CudaStorage<T> {
 
 static_assert(Backend<CudaBackend<float>> && Backend<CudaBackend<f16>> && Backend<CudaBackend<bf16>>);
 static_assert(StepOps<CudaBackend<bf16>> && GraphOps<CudaBackend<bf16>> && UpdateOps<CudaBackend<bf16>> && HeadsOps<CudaBackend<bf16>> &&
-              NormedOps<CudaBackend<bf16>> && NormTwiceOps<CudaBackend<bf16>> && GroupOps<CudaBackend<bf16>>);
+              NormedOps<CudaBackend<bf16>> && NormTwiceOps<CudaBackend<bf16>> && GroupOps<CudaBackend<bf16>> && SpreadOps<CudaBackend<bf16>>);
 
 }  // namespace proxyv::inline v0

@@ -43,6 +43,7 @@ namespace cuda {
   template cudaError_t softmax_rows<T>(Rows<const T>, Rows<T>, float, Rows<const std::uint8_t>, EmptyRow, const Where&);                        \
   template cudaError_t gather_rows<T>(Rows<const T>, const std::int32_t*, Rows<T>, const Where&);                                               \
   template cudaError_t scatter_rows<T>(Rows<const T>, const std::int32_t*, Rows<T>, const Where&);                                              \
+  template cudaError_t spread_rows<T>(Rows<const T>, T* const*, const Where&);                                                                  \
   template cudaError_t embed_rows<T>(const void*, DType, const std::int32_t*, Rows<T>, const Where&);                                           \
   template cudaError_t copy_rows<T>(Rows<const T>, Rows<T>, const Where&);                                                                      \
   template cudaError_t import_rows<T>(const void*, DType, Rows<T>, const Where&);                                                               \

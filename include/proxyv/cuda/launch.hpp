@@ -161,6 +161,10 @@ template <class T>
 cudaError_t gather_rows(Rows<const T> x, const std::int32_t* ids, Rows<T> y, const Where& where);
 template <class T>
 cudaError_t scatter_rows(Rows<const T> x, const std::int32_t* ids, Rows<T> y, const Where& where);
+/// Row i of x, which has at most most_row_targets, to to[i] (device memory; the array is the host's).
+inline constexpr std::int64_t most_row_targets = 64;
+template <class T>
+cudaError_t spread_rows(Rows<const T> x, T* const* to, const Where& where);
 template <class T>
 cudaError_t embed_rows(const void* table, DType type, const std::int32_t* ids, Rows<T> y, const Where& where);
 /// Adds one to each of n numbers.

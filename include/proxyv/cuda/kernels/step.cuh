@@ -97,9 +97,47 @@ cudaError_t move_rows(Rows<const W> x, const std::int32_t* ids, Rows<T> y, const
   return cudaSuccess;
 }
 
+/// Where rows go.
+template <class T>
+struct RowTargets {
+  T* at[most_row_targets];
+};
+
+/// A row is cut into pieces of gridDim.x blocks.
+template <class T>
+__global__ void __launch_bounds__(move_threads)
+    spread_rows_kernel(Rows<const T> x, const __grid_constant__ RowTargets<T> to, bool whole) {
+  wait_for_previous();
+  let_next_begin();
+  const std::int64_t i = blockIdx.y;
+  const T* from = x.data + i * x.stride;
+  T* target = to.at[i];
+#pragma unroll
+  for (int h = 0; h < move_packs; ++h) {
+    const std::int64_t j =
+        ((static_cast<std::int64_t>(blockIdx.x) * move_packs + h) * move_threads + threadIdx.x) * wide<T>;
+    if (whole && j < x.cols) move_wide<wide<T>>(from + j, target + j);
+    for (int e = 0; !whole && e < wide<T> && j + e < x.cols; ++e) target[j + e] = from[j + e];
+  }
+}
+
 }  // namespace cuda::kernels
 
 namespace cuda {
+
+template <class T>
+cudaError_t spread_rows(Rows<const T> x, T* const* to, const Where& where) {
+  using namespace kernels;
+  if (x.rows <= 0 || x.cols <= 0) return cudaSuccess;
+  RowTargets<T> targets{};
+  bool whole = in_sixteens(x);
+  for (std::int64_t i = 0; i < x.rows; ++i) {
+    targets.at[i] = to[i];
+    whole = whole && reinterpret_cast<std::uintptr_t>(to[i]) % 16 == 0;
+  }
+  const auto pieces = static_cast<unsigned>(ceil_div(x.cols, std::int64_t{wide<T> * move_threads * move_packs}));
+  return launch(where, dim3(pieces, static_cast<unsigned>(x.rows)), move_threads, 0, spread_rows_kernel<T>, x, targets, whole);
+}
 
 /// Each of n counters in device memory grows by one.
 inline cudaError_t advance(std::int32_t* counters, int n, const Where& where) {

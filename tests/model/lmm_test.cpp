@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "io/files.hpp"
 #include "proxyv/eigen/backend.hpp"
 #include "support/catch.hpp"
 
@@ -83,6 +84,61 @@ TEST_CASE("config.json says how rotary embedding is stretched") {
   c.family = io::Family::phi3;
   CHECK(runtime_config(c).blockwise_update);
   CHECK_FALSE(runtime_config(c, {.phi3_blockwise_update = false}).blockwise_update);
+}
+
+namespace {
+
+/// A checkpoint folder written anew, its tensors under other names and some of them one behind the other.
+struct Rewritten {
+  files::Folder folder;
+  std::string header, data;
+
+  void put(const std::string& name, const std::vector<io::TensorEntry>& parts) {
+    std::uint64_t rows = 0;
+    const std::size_t begin = data.size();
+    for (const io::TensorEntry& part : parts) {
+      data.append(reinterpret_cast<const char*>(part.data), part.bytes);
+      rows += part.shape[0];
+    }
+    std::vector<std::uint64_t> shape(parts[0].shape.begin(), parts[0].shape.end());
+    shape[0] = rows;
+    header += std::string(header.empty() ? "{" : ",") +
+              files::entry(name, io::tensor_type_name(parts[0].type), io::shape_text(shape), "[" + std::to_string(begin) + "," + std::to_string(data.size()) + "]");
+  }
+  std::string write(const std::string& from, const std::string& architecture) {
+    std::ifstream in(from + "/config.json");
+    std::string config((std::istreambuf_iterator<char>(in)), std::istreambuf_iterator<char>());
+    const std::string old = "LlavaLlamaForCausalLM";
+    config.replace(config.find(old), old.size(), architecture);
+    folder.write("config.json", config);
+    folder.write("model.safetensors", files::safetensors(header + "}", data));
+    return folder.path();
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a checkpoint in phi3's layout answers as the same one in llama's") {
+  const std::string from = receipts("proxyv");
+  const io::Checkpoint files(from);
+  Rewritten phi3;
+  for (const io::TensorEntry& tensor : files.tensors()) {
+    std::string name(tensor.name);
+    const auto ends = [&](const char* end) { return name.ends_with(end) && name.starts_with("model.layers."); };
+    if (ends("k_proj.weight") || ends("v_proj.weight") || ends("up_proj.weight")) continue;
+    const auto sibling = [&](const char* end, const char* other) { return files.at(name.substr(0, name.size() - std::string(end).size()) + other); };
+    if (ends("q_proj.weight")) {
+      phi3.put(name.substr(0, name.size() - 13) + "qkv_proj.weight", {tensor, sibling("q_proj.weight", "k_proj.weight"), sibling("q_proj.weight", "v_proj.weight")});
+    } else if (ends("gate_proj.weight")) {
+      phi3.put(name.substr(0, name.size() - 16) + "gate_up_proj.weight", {tensor, sibling("gate_proj.weight", "up_proj.weight")});
+    } else {
+      phi3.put(name, {tensor});
+    }
+  }
+  B be({});
+  const Lmm<B> wanted(be, from), found(be, phi3.write(from, "LlavaPhiForCausalLM"));
+  CHECK(found.checkpoint().family == io::Family::phi3);
+  CHECK(logits_of(found) == logits_of(wanted));
 }
 
 TEST_CASE("weights converted at loading give what weights in place give") {

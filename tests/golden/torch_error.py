@@ -14,7 +14,7 @@ Such an error is luck in good part: where results round differently, though no w
 large again. So the model runs --runs times, with inputs nudged by far less than bf16 resolves.
 
 The port (torch_port.py) is checked first: in float64 it must agree with the file to 1e-6 (F32 storage costs
-up to 2e-7), else exit 1. Batches, the studies' modes, family phi3 and kind "unit" are skipped.
+up to 2e-7), else exit 1. Batches, the studies' modes, families phi3 and internlm2 and kind "unit" are skipped.
 
   --ours FILE   output of `bash tests/golden.sh --engine cuda --dtype bf16 FILE...`: its lines
                 `PASS|FAIL|SKIP name worst-error tensor`, and per-tensor lines `name tensor error` if any.

@@ -1,6 +1,6 @@
 #include "proxyv/layers/decoder_layer.hpp"
 
-#include "backend/small.hpp"
+#include "layers/small_block.hpp"
 #include "proxyv/backend/plan.hpp"
 #include "proxyv/backend/reference.hpp"
 #include "support/catch.hpp"
@@ -11,14 +11,11 @@ using R = ReferenceBackend;
 
 namespace {
 
-constexpr index_t hidden = 8, inner = 12;
-constexpr Heads heads{4, 2, 2};
+constexpr index_t hidden = small::Block::hidden, inner = small::Block::inner;
+constexpr Heads heads = small::Block::heads;
 
 /// A layer with its weights, run on rows of a prompt of six.
-struct World {
-  Matrix gain1 = small::noise(1, hidden, 1), gain2 = small::noise(1, hidden, 2);
-  Matrix q = small::noise(8, hidden, 3), k = small::noise(4, hidden, 4), v = small::noise(4, hidden, 5), o = small::noise(hidden, 8, 6);
-  Matrix gate = small::noise(inner, hidden, 7), up = small::noise(inner, hidden, 8), down = small::noise(hidden, inner, 9);
+struct World : small::Block {
   Matrix table{6, 2};
   std::vector<std::int32_t> positions{0, 1, 2, 3, 4, 5};
   R be{{.workspace_bytes = 1 << 16}};
@@ -26,12 +23,7 @@ struct World {
 
   World() { be.rotary_table(small::span_of(positions), Rotary{heads.dim}, table); }
 
-  DecoderLayer<R, int> layer() const {
-    return DecoderLayer<R, int>({.input_norm = RmsNorm<R>(gain1.span(), 1e-5f),
-                                 .attention = Attention<R>({Linear<R>(q.weight()), Linear<R>(k.weight()), Linear<R>(v.weight()), Linear<R>(o.weight())}, heads),
-                                 .post_norm = RmsNorm<R>(gain2.span(), 1e-5f),
-                                 .ffn = Ffn<R>(gate.weight(), up.weight(), down.weight())});
-  }
+  DecoderLayer<R, int> layer() const { return DecoderLayer<R, int>(block()); }
 
   Stream<R> stream(Matrix& x, index_t past, index_t rows) {
     Stream<R> s;

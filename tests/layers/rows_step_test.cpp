@@ -1,6 +1,6 @@
 #include "proxyv/layers/rows_step.hpp"
 
-#include "backend/small.hpp"
+#include "layers/small_block.hpp"
 #include "proxyv/backend/plan.hpp"
 #include "proxyv/backend/reference.hpp"
 #include "support/catch.hpp"
@@ -11,25 +11,12 @@ using R = ReferenceBackend;
 
 namespace {
 
-constexpr index_t hidden = 8, inner = 12;
-constexpr Heads heads{4, 2, 2};
+constexpr index_t hidden = small::Block::hidden, inner = small::Block::inner;
+constexpr Heads heads = small::Block::heads;
 
-struct World {
-  Matrix gain1 = small::noise(1, hidden, 1), gain2 = small::noise(1, hidden, 2);
-  Matrix q = small::noise(8, hidden, 3), k = small::noise(4, hidden, 4), v = small::noise(4, hidden, 5),
-         o = small::noise(hidden, 8, 6);
-  Matrix gate = small::noise(inner, hidden, 7), up = small::noise(inner, hidden, 8),
-         down = small::noise(hidden, inner, 9);
+struct World : small::Block {
   R be{{.workspace_bytes = 1 << 16}};
 
-  DecoderBlock<R> block() const {
-    return {.input_norm = RmsNorm<R>(gain1.span(), 1e-5f),
-            .attention = Attention<R>(
-                {Linear<R>(q.weight()), Linear<R>(k.weight()), Linear<R>(v.weight()), Linear<R>(o.weight())},
-                heads),
-            .post_norm = RmsNorm<R>(gain2.span(), 1e-5f),
-            .ffn = Ffn<R>(gate.weight(), up.weight(), down.weight())};
-  }
   /// A cache that holds `length` rows of noise.
   KvCache<R> cache(index_t length) {
     KvCache<R> made(be, {.layers = 2, .capacity = 8, .width = heads.kv_width()});

@@ -1,5 +1,5 @@
 // Everything that needs only the standard library: tensors, the engine contract, the reference and
-// the counting engine, layers, ProxyV, and decoders. Engines: proxyv/eigen.hpp. Files: proxyv/io.hpp.
+// the counting engine, layers, ProxyV, token reduction, and decoders. Engines: proxyv/eigen.hpp. Files: proxyv/io.hpp.
 #pragma once
 
 #include "proxyv/backend/concepts.hpp"
@@ -18,6 +18,9 @@
 #include "proxyv/model/presets.hpp"
 #include "proxyv/model/random.hpp"
 #include "proxyv/model/session.hpp"
+#include "proxyv/reduce/drop_stack.hpp"
+#include "proxyv/reduce/plan.hpp"
+#include "proxyv/reduce/vision_zip.hpp"
 #include "proxyv/version.hpp"
 #include "proxyv/vision/clip_encoder.hpp"
 #include "proxyv/vision/projector.hpp"

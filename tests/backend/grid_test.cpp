@@ -28,3 +28,10 @@ TEST_CASE("grid: sizes that would wrap are refused") {
         "pool: 1099511627776 crops of side 4, wanted at most 1048576");
   CHECK_THROWS_AS((Grid{1, index_t{1} << 62, 1}.check("pool", 0, 0)), ShapeError);
 }
+
+TEST_CASE("grid: crops without a raster count their tokens, and no raster op takes them") {
+  const Grid set{.crops = 3, .tokens = 403, .proxies = 25};
+  CHECK(set.full_rows() == 1209);
+  CHECK(set.pooled_rows() == 75);
+  CHECK(error_of<ShapeError>([&] { set.check("pool", 1209, 75); }) == "pool: crops of 403 tokens without a raster");
+}

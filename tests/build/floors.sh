@@ -38,7 +38,7 @@ BEGIN {
   allow["vision"]         = "core"                          # images on the host
   allow["vision-layers"]  = "core backend layers vision"    # the encoder and its projector
   allow["model"]          = "core backend layers proxy vision vision-layers text"
-  allow["model-files"]    = allow["model"] " model io"      # where model and io meet
+  allow["model-files"]    = allow["model"] " model io reduce"  # where model and io meet
   allow["study"]          = "core backend layers proxy model"
   allow["reduce"]         = "core backend layers proxy model"
   allow["look"]           = "core backend layers proxy vision model"  # diagnostics

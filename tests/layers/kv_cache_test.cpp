@@ -1,5 +1,7 @@
 #include "proxyv/layers/kv_cache.hpp"
 
+#include <array>
+
 #include "backend/small.hpp"
 #include "proxyv/backend/plan.hpp"
 #include "proxyv/backend/reference.hpp"
@@ -111,4 +113,36 @@ TEST_CASE("kv cache: on a counting engine it has shapes and no memory") {
   KvCache<R> c(plan, {32, 1 << 20, 4096});
   CHECK(c.keys(31, 0, 1 << 20).data() == nullptr);
   CHECK(c.keys(31, 5, 7).rows() == 7);
+}
+
+TEST_CASE("kv cache: deeper layers may hold fewer rows and number positions anew") {
+  auto c = cache();
+  c.shorten(1, 2, 0);
+  c.shorten(2, 3, 4);
+  c.shorten(1, 2, 1);  // said again: the last word counts, and what was said of later layers is forgotten
+  c.shorten(2, 3, 4);
+  c.commit(4, 6);
+  for (const auto& [layer, length, position] : {std::array<index_t, 3>{0, 4, 6}, {1, 2, 5}, {2, 1, 2}}) {
+    CHECK(c.length(layer) == length);
+    CHECK(c.next_position(layer) == position);
+  }
+  c.commit(1, 7);
+  CHECK(c.length(2) == 2);
+  CHECK(c.next_position(2) == 3);
+  c.truncate(4, 6);
+  CHECK(c.length(2) == 1);
+  CHECK(error_of<ArgumentError>([&] { c.truncate(3, 5); }) ==
+        "KvCache: truncate to 3, inside a prompt of 4 rows whose vision tokens were partly dropped");
+  KvCache<R> moved(std::move(c));
+  CHECK(moved.length(1) == 2);
+  moved.clear();
+  moved.commit(4, 6);
+  CHECK(moved.length(2) == 4);
+  moved.clear();
+  for (const auto& [layer, rows] : {std::pair<index_t, index_t>{0, 1}, {3, 1}, {1, -1}}) {
+    const index_t l = layer, n = rows;
+    CHECK_THROWS_AS(moved.shorten(l, n, 0), ArgumentError);
+  }
+  moved.commit(1, 1);
+  CHECK_THROWS_AS(moved.shorten(1, 1, 0), ArgumentError);
 }

@@ -3,6 +3,7 @@
 // This file replaces the global operator new of its program with one that counts.
 #include "model/tiny.hpp"
 #include "proxyv/eigen.hpp"
+#include "proxyv/reduce/drop_stack.hpp"
 #include "support/catch.hpp"
 #include "support/counting_new.hpp"
 
@@ -106,6 +107,18 @@ TEST_CASE("allocation: none in prefill and decode, reference engine") {
 TEST_CASE("allocation: none in prefill and decode, Eigen engine") {
   never_allocates<EigenBackend, Model<EigenBackend, BilinearPool, VisionUpdate>>(config(2), options());
   never_allocates<EigenBackend, Model<EigenBackend, LearnedPool, SplatUpdate>>(config(2, true), {.threads = 2, .workspace_bytes = 1 << 20});
+}
+
+TEMPLATE_TEST_CASE("allocation: none where tokens are dropped on the way", "", ReferenceBackend, EigenBackend) {
+  RuntimeConfig c = config(4);
+  for (const DropSchedule& drops : {DropSchedule::pyramid_drop({1, 3}, {0.5, 0.25}), DropSchedule::fast_v(2, 0.5)}) {
+    c.reduction.drops = drops;
+    never_allocates<TestType, ReducedDecoder<TestType>>(c, options());
+  }
+  c = config(2, true);
+  c.reduction.drops = DropSchedule::pyramid_drop({1}, {0.5});
+  c.reduction.drops.per_crop = true;
+  never_allocates<TestType, ReducedProxyDecoder<TestType>>(c, options());
 }
 
 TEST_CASE("allocation: the planned workspace is enough and one byte less is refused before anything is computed") {

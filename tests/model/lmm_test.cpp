@@ -1,9 +1,11 @@
 // Lmm: the receipts checkpoints, loaded and looked at. What they answer is the receipts' own exam.
 #include "proxyv/model/lmm.hpp"
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -258,5 +260,86 @@ TEST_CASE("a folder without a config names the file") {
   CHECK_THROWS_WITH(Lmm<B>(be, folder.string()), ContainsSubstring("config.json"));
   std::ofstream(folder / "config.json") << R"({"architectures": ["WeirdForCausalLM"]})";
   CHECK_THROWS_WITH(Lmm<B>(be, folder.string()), ContainsSubstring("unknown architecture \"WeirdForCausalLM\""));
+  std::filesystem::remove_all(folder);
+}
+
+namespace {
+
+/// Answers to a picture, with what it was encoded to.
+struct Answered {
+  EncodedPicture<B> picture;
+  std::vector<float> logits;
+  std::vector<TokenId> tokens;
+};
+Answered answered(const Lmm<B>& model) {
+  return model.visit([&](const auto& decoder) {
+    B encoder({.workspace_bytes = model.plan_encode(5).workspace});
+    Answered out{model.encode(encoder, stripes()), {}, {}};
+    const std::vector<TokenId> ids{1, image_token, 3, 4};
+    const ImageSlot slot = out.picture.slot();
+    const TokenLayout layout({ids.data(), 4}, {&slot, 1}, model.crop_shape());
+    B be({.workspace_bytes = workspace_bytes(decoder, layout)});
+    Session session(be, decoder, layout.rows() + 8);
+    session.start({layout, out.picture.tokens()});
+    const auto row = session.logits();
+    out.logits.assign(row.data(), row.data() + row.cols());
+    out.tokens = session.generate({.max_tokens = 4});
+    return out;
+  });
+}
+std::vector<std::vector<float>> sorted_rows(const EncodedPicture<B>& picture) {
+  std::vector<std::vector<float>> rows;
+  for (index_t i = 0; i < picture.rows; ++i) rows.emplace_back(picture.tokens().row(i), picture.tokens().row(i) + picture.hidden);
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
+}  // namespace
+
+TEST_CASE("VisionZip on a checkpoint: fewer tokens, in both layouts the same ones") {
+  B be({});
+  const auto zip = [](ZipLayout layout) { return Lmm<B>::Options{.reduction = Reduction{.zip = {64, 16, layout}}}; };
+  const Lmm<B> crops(be, receipts("baseline"), zip(ZipLayout::crop_major)), run(be, receipts("baseline"), zip(ZipLayout::stitched));
+  const Answered a = answered(crops), b = answered(run);
+  CHECK(a.picture.rows == 5 * 80);
+  CHECK(a.picture.slot().crops == 5);
+  CHECK(b.picture.slot().crops == 1);
+  CHECK(b.picture.slot().tokens == 400);
+  CHECK_FALSE(b.picture.slot().newlines);
+  CHECK(sorted_rows(a.picture) == sorted_rows(b.picture));
+  CHECK(std::all_of(b.logits.begin(), b.logits.end(), [](float x) { return std::isfinite(x); }));
+  CHECK(a.tokens.size() == 4);
+  CHECK_THROWS_WITH(Lmm<B>(be, receipts("proxyv"), zip(ZipLayout::crop_major)), ContainsSubstring("spatial proxies stand for blocks of a whole crop"));
+  CHECK(Lmm<B>(be, receipts("proxyv"), {.form = RunForm::plain, .load = {}, .reduction = Reduction{.zip = {64, 16, ZipLayout::crop_major}}}).crop_shape().tokens == 80);
+}
+
+TEST_CASE("drops on a checkpoint, by hand and by config.json") {
+  B be({});
+  const Lmm<B> by_hand(be, receipts("baseline"), {.reduction = Reduction{.drops = DropSchedule::pyramid_drop({1, 3}, {0.5, 0.25})}});
+  const auto folder = std::filesystem::temp_directory_path() / "proxyv_lmm_reduction_test";
+  std::filesystem::create_directories(folder);
+  std::filesystem::copy_file(receipts("baseline") + "/model.safetensors", folder / "model.safetensors", std::filesystem::copy_options::overwrite_existing);
+  std::ifstream in(receipts("baseline") + "/config.json");
+  std::string json{std::istreambuf_iterator<char>(in), {}};
+  const std::string all = json;
+  json.insert(json.find('{') + 1, R"("vision_reduction": {"method": "pyramid_drop", "layers": [1, 3], "ratios": [0.5, 0.25]},)");
+  std::ofstream(folder / "config.json") << json;
+  {
+    const Lmm<B> by_file(be, folder.string());
+    CHECK(by_file.config().reduction == by_hand.config().reduction);
+    const Answered a = answered(by_hand), b = answered(by_file), whole = answered(Lmm<B>(be, folder.string(), {.form = RunForm::plain}));
+    CHECK(a.logits == b.logits);
+    CHECK(a.tokens == b.tokens);
+    CHECK(whole.logits == answered(Lmm<B>(be, receipts("baseline"))).logits);
+    CHECK(a.logits != whole.logits);
+  }
+  json = all;
+  json.insert(json.find('{') + 1, R"("vision_reduction": [{"method": "fast_v", "layers": [2], "ratios": [0.5], "form": "mask"}, {"method": "vision_zip", "dominant": 30, "contextual": 5, "layout": "stitched"}],)");
+  std::ofstream(folder / "config.json", std::ios::trunc) << json;
+  {
+    const Lmm<B> both(be, folder.string());
+    CHECK(both.config().reduction == Reduction{{30, 5, ZipLayout::stitched}, DropSchedule::fast_v(2, 0.5, DropRule::fast_v_mask)});
+    CHECK(both.crop_shape().tokens == 35);
+  }
   std::filesystem::remove_all(folder);
 }

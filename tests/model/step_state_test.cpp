@@ -89,3 +89,24 @@ TEST_CASE("step: a full cache is refused before anything is launched") {
   CHECK_THROWS_AS(s.next_token(), CacheFullError);
   CHECK(recorder.replayed == before);
 }
+
+TEST_CASE("step: stages have their own position and row, and all move on together") {
+  StepState<R> state(be, 3);
+  CHECK(state.stage_count() == 3);
+  KvCache<R> cache(be, {4, 64, 8});
+  cache.shorten(1, 10, 0);
+  cache.shorten(3, 20, 25);
+  cache.commit(40, 50);
+  const std::vector<index_t> first{0, 1, 3};
+  state.set(be, 7, cache, small::span_of(first), 2);
+  const auto numbers = [&] { return std::vector<std::int32_t>(state.stages().begin(), state.stages().end()); };
+  CHECK(numbers() == std::vector<std::int32_t>{50, 40, 41, 50, 30, 31, 25, 20, 21});
+  CHECK(state.token()[0] == 7);
+  CHECK(state.step()[0] == 2);
+  be.advance(state.counters());
+  CHECK(numbers() == std::vector<std::int32_t>{51, 41, 42, 51, 31, 32, 26, 21, 22});
+  CHECK(state.token()[0] == 7);
+  CHECK(state.step()[0] == 3);
+  CHECK_THROWS_AS(state.set(be, 7, cache, small::span_of(first).first(2), 2), ArgumentError);
+  CHECK_THROWS_AS(StepState<R>(be, 0), ArgumentError);
+}

@@ -92,7 +92,7 @@ template <class Model, class E, class Hook = NoHook>
 Left prefill(const Model& model, E& be, const Question& q, const PrefillOptions& how = {}, Hook&& hook = {}) {
   KvCache<typename Model::backend> cache(be, model.cache_shape(q.layout.rows()));
   Matrix logits(1, model.config().vocab);
-  model.prefill(be, q.prompt(), cache, logits, how, hook);
+  model.prefill(be, Prompt<typename Model::backend>{q.layout, q.features}, cache, logits, how, hook);
   return {logits.values, contents(cache)};
 }
 

@@ -160,3 +160,21 @@ TEST_CASE("token layout: an empty one has no rows") {
   CHECK(l.rows() == 0);
   CHECK(l.positions().empty());
 }
+
+TEST_CASE("token layout: a picture that is one run of its own length, with and without a newline") {
+  const auto run = layout({7, image, 8}, {{.crops = 1, .video = false, .tokens = 6, .newlines = false}}, {4, 0, 0});
+  CHECK(run.vision() == 6);
+  CHECK(run.newlines() == 0);
+  CHECK(run.crops() == 1);
+  CHECK(run.own_sizes());
+  CHECK(std::vector<std::int32_t>(run.positions().begin(), run.positions().end()) == std::vector<std::int32_t>{1, 2, 3, 4, 5, 6, 0, 7});
+  CHECK(run.next_position() == 8);
+  const auto lined = layout({7, image, 8}, {{.crops = 1, .video = false, .tokens = 2, .newlines = true}}, {4, 0, 0});
+  CHECK(std::vector<std::int32_t>(lined.positions().begin(), lined.positions().end()) == std::vector<std::int32_t>{1, 2, 3, 0, 4});
+  CHECK(lined.own_sizes());
+  CHECK_FALSE(layout({7, image, 8}, {{1}}, {4, 0, 0}).own_sizes());
+  // Ending the prompt without a newline, its last token is the last row.
+  const auto last = layout({7, image}, {{.crops = 1, .video = false, .tokens = 6, .newlines = false}}, {4, 0, 0});
+  CHECK(last.last_row() == 5);
+  CHECK(last.next_position() == 7);
+}

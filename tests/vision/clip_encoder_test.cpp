@@ -209,7 +209,7 @@ TEST_CASE("clip encoder: weights and patches that do not fit") {
   const ClipEncoder<R> encoder(w.be, w.c, w.weights);
   Matrix features(4, 6, 9.f);
   CHECK(error_of<ShapeError>([&] { encoder(w.be, Matrix(3, 12), features); }) ==
-        "ClipEncoder: patches [3, 12] to features [4, 6], wanted crops of [4, 12]");
+        "ClipEncoder: patches [3, 12], wanted crops of [4, 12]");
   CHECK_THROWS_AS(encoder(w.be, Matrix(4, 11), features), ShapeError);
   CHECK_THROWS_AS(encoder(w.be, Matrix(8, 12), features), ShapeError);
   CHECK(features.values == std::vector<float>(24, 9.f));
@@ -236,4 +236,40 @@ TEST_CASE("clip encoder: a small workspace is refused before anything is compute
   R enough({.workspace_bytes = needed});
   CHECK_NOTHROW(encoder(enough, patches, features));
   CHECK(enough.workspace_peak() == needed);
+}
+
+TEST_CASE("clip encoder: the tap sees the last layer's output, keys, and the class token's attention, and changes nothing") {
+  Store store;
+  ClipWeights<R> weights;
+  for_each_tensor<R>(config, weights, store);
+  R be({.workspace_bytes = 1 << 16});
+  const ClipEncoder<R> encoder(be, config, weights);
+  const index_t crops = 2, rows = config.patches() + 1;
+  const Matrix patches = small::noise(crops * config.patches(), config.patch_width(), 77);
+  Matrix features(crops * config.patches(), config.hidden);
+  encoder(be, patches, features);
+  int taps = 0;
+  encoder.tapped(be, patches, [&](auto& engine, const ClipTap<R>& tap) {
+    if constexpr (std::same_as<std::remove_cvref_t<decltype(engine)>, R>) {
+      ++taps;
+      for (index_t c = 0; c < crops; ++c)
+        CHECK(small::same_bits(small::values(tap.hidden.row_range(c * rows + 1, config.patches())),
+                               small::values(features.view().row_range(c * config.patches(), config.patches()))));
+      REQUIRE(tap.cls_weights.rows() == crops * config.heads);
+      for (index_t i = 0; i < tap.cls_weights.rows(); ++i) {
+        double sum = 0.0;
+        for (index_t j = 0; j < rows; ++j) sum += double{tap.cls_weights(i, j)};
+        CHECK(std::abs(sum - 1.0) < 1e-6);
+      }
+      CHECK(tap.keys.rows() == crops * rows);
+    }
+  });
+  CHECK(taps == 1);
+  ClipConfig none = config;
+  none.select_layer = 0;
+  Store fewer;
+  ClipWeights<R> embeddings;
+  for_each_tensor<R>(none, embeddings, fewer);
+  const ClipEncoder<R> bare(be, none, embeddings);
+  CHECK_THAT(error_of<ArgumentError>([&] { bare.tapped(be, patches, [](auto&, const auto&) {}); }), ContainsSubstring("runs no layer"));
 }

@@ -95,5 +95,51 @@ void sample(const L& logits, const N& next) {
                shape_text(logits.rows(), logits.cols()), " -> ", next.size(), " tokens, wanted one row and one token");
 }
 
+template <class Q, class Args, class W>
+void attention_weights(const Q& q, const Args& args, const W& weights) {
+  args.check_queries(q);
+  PROXYV_CHECK(weights.rows() == q.rows() * args.heads.query && weights.cols() == args.keys(), ShapeError, "attention_weights: weights ",
+               shape_text(weights.rows(), weights.cols()), ", wanted ", shape_text(q.rows() * args.heads.query, args.keys()));
+}
+
+template <class X, class Y>
+void sum_rows(const X& x, const Y& y) {
+  PROXYV_CHECK(y.rows() == 1 && y.cols() == x.cols(), ShapeError, "sum_rows: x ", shape_text(x.rows(), x.cols()), " -> y ",
+               shape_text(y.rows(), y.cols()), ", wanted ", shape_text(1, x.cols()));
+  apart("sum_rows", "x", x, y);
+}
+
+template <class X, class K>
+void keep_top(const X& scores, index_t always, const K& kept) {
+  PROXYV_CHECK(scores.rows() == 1 && always >= 0 && always <= kept.size() && kept.size() <= scores.cols(), ShapeError, "keep_top: ", kept.size(),
+               " of scores ", shape_text(scores.rows(), scores.cols()), ", ", always, " of them always; wanted one row and always <= kept <= scores");
+}
+
+template <class X, class Y>
+void same_count(const char* op, const X& x, const Y& y) {
+  PROXYV_CHECK(x.size() == y.size(), ShapeError, op, ": ", x.size(), " numbers -> ", y.size(), ", wanted equal counts");
+}
+
+template <class X, class Y>
+void head_mean(const X& x, index_t heads, const Y& y) {
+  PROXYV_CHECK(heads > 0 && y.rows() == x.rows() && y.cols() * heads == x.cols(), ShapeError, "head_mean: x ", shape_text(x.rows(), x.cols()),
+               " of ", heads, " heads -> y ", shape_text(y.rows(), y.cols()));
+}
+
+template <class M, class K, class I>
+void group_rest(const M& metric, const K& kept, const I& targets, const I& merged, const I& to) {
+  PROXYV_CHECK(kept.size() + targets.size() + merged.size() == metric.rows() && to.size() == merged.size() && (targets.size() > 0 || merged.size() == 0),
+               ShapeError, "group_rest: ", metric.rows(), " rows, ", kept.size(), " kept, ", targets.size(), " targets, ", merged.size(),
+               " merged into ", to.size(), "; wanted every row in one of them, and a target when rows are merged");
+}
+
+template <class X, class I, class Y>
+void add_group_means(const X& x, const I& targets, const I& merged, const I& to, const Y& y) {
+  PROXYV_CHECK(y.rows() == targets.size() && y.cols() == x.cols() && to.size() == merged.size(), ShapeError, "add_group_means: x ",
+               shape_text(x.rows(), x.cols()), ", ", targets.size(), " targets, ", merged.size(), " merged into ", to.size(), " -> y ",
+               shape_text(y.rows(), y.cols()));
+  apart("add_group_means", "x", x, y);
+}
+
 }  // namespace check
 }  // namespace proxyv::inline v0

@@ -91,6 +91,40 @@ concept SampleOps = Storage<B> && requires(B& be, In<B> logits, Sampling how, st
   be.sample(logits, how, step, next);
 };
 
+/// Ranking rows by the attention they get, and the bookkeeping of rows that stay. Deterministic: of equal scores
+/// the lower index wins, and what is kept is ascending. Ids are checked by the caller.
+///   attention_weights  weights [queries * query heads, keys] = softmax(q k^T / sqrt(head_dim)) per query and head,
+///                      keys in the order of the segments, 0 where hidden; values are not looked at
+///   sum_rows           y [1, n] = scale * the sum of x's rows
+///   keep_top           kept [k] = base + the indices below `always` and the best k - always others of scores [1, n]
+///   pick               y[i] = x[which[i]]
+///   renumber           y[i] = the rank of x[i] among x; equal numbers keep their order
+///   hide_others        y = x at the kept indices, the largest number elsewhere: positions that no query sees
+template <class B>
+concept RankOps = Storage<B> && requires(B& be, In<B> q, const AttentionArgsOf<B>& args, Table<B> table, float scale, index_t always, Ids<B> x,
+                                         Ids<B> which, OutIds<B> y) {
+  be.attention_weights(q, args, table);
+  be.sum_rows(table, scale, table);
+  be.keep_top(table, always, y, always);
+  be.pick(x, which, y);
+  be.renumber(x, y);
+  be.hide_others(x, which, y);
+  be.copy(x, y);
+};
+
+/// Merging rows that are not kept into a few of them (VisionZip).
+///   head_mean          y [n, width / heads] = the mean over heads of x [n, width]
+///   group_rest         splits the rows of metric [n, w] that are not kept into targets, every step-th of them with
+///                      step = max(1, rest / targets), and merged, the others; to[i] = the target whose metric has
+///                      the largest cosine with that of merged[i]
+///   add_group_means    y[t] = x[targets[t]] + the mean of its merged rows of x
+template <class B>
+concept MergeOps = Storage<B> && requires(B& be, In<B> x, index_t heads, Table<B> metric, Ids<B> ids, OutIds<B> to, Out<B> y) {
+  be.head_mean(x, heads, metric);
+  be.group_rest(metric, ids, to, to, to);
+  be.add_group_means(x, ids, ids, ids, y);
+};
+
 /// All of it: what a whole decoder with its vision encoder needs.
 template <class B>
 concept Backend = GemmOps<B> && NormOps<B> && RotaryOps<B> && AttentionOps<B> && GateOps<B> && ProxyOps<B> && GatherOps<B> && SampleOps<B>;

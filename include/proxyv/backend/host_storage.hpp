@@ -7,6 +7,7 @@
 
 #include "proxyv/backend/arena.hpp"
 #include "proxyv/backend/checks.hpp"
+#include "proxyv/backend/host_ranking.hpp"
 #include "proxyv/core/buffer.hpp"
 
 namespace proxyv::inline v0 {
@@ -73,6 +74,58 @@ class HostStorage {
   /// Adds one to each number.
   void advance(Span<std::int32_t> counters) {
     for (std::int32_t& n : counters) ++n;
+  }
+
+  // Ranking and merging, but for attention_weights (RankOps, MergeOps).
+
+  void copy(Span<const std::int32_t> src, Span<std::int32_t> dst) { copy_ids("copy", src, dst); }
+  void sum_rows(View<const float> x, float scale, View<float> y) {
+    check::sum_rows(x, y);
+    for (index_t j = 0; j < x.cols(); ++j) {
+      double sum = 0.0;
+      for (index_t i = 0; i < x.rows(); ++i) sum += double{x(i, j)};
+      y(0, j) = static_cast<float>(sum * double{scale});
+    }
+  }
+  void keep_top(View<const float> scores, index_t always, Span<std::int32_t> kept, index_t base) {
+    check::keep_top(scores, always, kept);
+    auto scratch = frame();
+    ranking::keep_top(scores, always, scratch.span<std::int32_t>(scores.cols()), kept, base);
+  }
+  void pick(Span<const std::int32_t> x, Span<const std::int32_t> which, Span<std::int32_t> y) {
+    check::same_count("pick", which, y);
+    for (index_t i = 0; i < y.size(); ++i) y[i] = x[which[i]];
+  }
+  void renumber(Span<const std::int32_t> x, Span<std::int32_t> y) {
+    check::same_count("renumber", x, y);
+    auto scratch = frame();
+    ranking::renumber(x, scratch.span<std::int32_t>(x.size()), y);
+  }
+  void hide_others(Span<const std::int32_t> x, Span<const std::int32_t> kept, Span<std::int32_t> y) {
+    check::same_count("hide_others", x, y);
+    std::fill(y.begin(), y.end(), std::numeric_limits<std::int32_t>::max());
+    for (const std::int32_t i : kept) y[i] = x[i];
+  }
+  void head_mean(View<const float> x, index_t heads, View<float> y) {
+    check::head_mean(x, heads, y);
+    for (index_t i = 0; i < y.rows(); ++i) {
+      for (index_t j = 0; j < y.cols(); ++j) {
+        double sum = 0.0;
+        for (index_t h = 0; h < heads; ++h) sum += double{x(i, h * y.cols() + j)};
+        y(i, j) = static_cast<float>(sum / static_cast<double>(heads));
+      }
+    }
+  }
+  void group_rest(View<const float> metric, Span<const std::int32_t> kept, Span<std::int32_t> targets, Span<std::int32_t> merged,
+                  Span<std::int32_t> to) {
+    check::group_rest(metric, kept, targets, merged, to);
+    ranking::split_rest(kept, targets, merged);
+    ranking::nearest(metric, targets, merged, to);
+  }
+  void add_group_means(View<const float> x, Span<const std::int32_t> targets, Span<const std::int32_t> merged, Span<const std::int32_t> to,
+                       View<float> y) {
+    check::add_group_means(x, targets, merged, to, y);
+    ranking::add_group_means(x, targets, merged, to, y);
   }
 
  private:

@@ -99,18 +99,22 @@ struct AttentionArgs {
 
   /// Throws ShapeError when queries, output, heads and segments do not fit one another.
   void check(const View<const T, Space>& q, const View<T, Space>& o) const {
-    PROXYV_CHECK(heads.query > 0 && heads.kv > 0 && heads.dim > 0 && heads.query % heads.kv == 0, ShapeError,
-                 "attention: ", heads.query, " query heads over ", heads.kv, " key/value heads of ", heads.dim);
-    PROXYV_CHECK(q.cols() == heads.query_width(), ShapeError, "attention: queries ", shape_text(q.rows(), q.cols()),
-                 ", wanted ", heads.query_width(), " columns");
+    check_queries(q);
     PROXYV_CHECK(o.rows() == q.rows() && o.cols() == q.cols(), ShapeError, "attention: output ",
                  shape_text(o.rows(), o.cols()), ", wanted ", shape_text(q.rows(), q.cols()));
     check::apart("attention", "the queries", q, o);
     for (index_t s = 0; s < count_; ++s) {
-      check_segment((*this)[s], q.rows());
       check::apart("attention", "the keys", (*this)[s].keys, o);
       check::apart("attention", "the values", (*this)[s].values, o);
     }
+  }
+  /// The same without an output.
+  void check_queries(const View<const T, Space>& q) const {
+    PROXYV_CHECK(heads.query > 0 && heads.kv > 0 && heads.dim > 0 && heads.query % heads.kv == 0, ShapeError,
+                 "attention: ", heads.query, " query heads over ", heads.kv, " key/value heads of ", heads.dim);
+    PROXYV_CHECK(q.cols() == heads.query_width(), ShapeError, "attention: queries ", shape_text(q.rows(), q.cols()),
+                 ", wanted ", heads.query_width(), " columns");
+    for (index_t s = 0; s < count_; ++s) check_segment((*this)[s], q.rows());
   }
 
  private:

@@ -134,6 +134,58 @@ class PlanBackend {
     moved(2 * counters.size(), sizeof(std::int32_t));
     ++cost_.ops;
   }
+  void attention_weights(In<B> q, const AttentionArgsOf<B>& args, Table<B> weights) {
+    check::attention_weights(q, args, weights);
+    const auto pairs = static_cast<double>(q.rows()) * static_cast<double>(args.keys());
+    cost_.attention_flops += 2.0 * pairs * static_cast<double>(args.heads.query_width());
+    moved(q.size() + args.keys() * args.heads.kv_width());
+    moved(weights.size(), sizeof(float));
+    ++cost_.ops;
+  }
+  void sum_rows(View<const float, space> x, float, Table<B> y) {
+    check::sum_rows(x, y);
+    cost_.other_flops += static_cast<double>(x.size());
+    numbers(x.size() + y.size());
+  }
+  void keep_top(View<const float, space> scores, index_t always, OutIds<B> kept, index_t) {
+    check::keep_top(scores, always, kept);
+    auto scratch = frame();
+    scratch.template span<std::int32_t>(scores.cols());
+    numbers(scores.size() + kept.size());
+  }
+  void pick(Ids<B>, Ids<B> which, OutIds<B> y) {
+    check::same_count("pick", which, y);
+    numbers(3 * y.size());
+  }
+  void renumber(Ids<B> x, OutIds<B> y) {
+    check::same_count("renumber", x, y);
+    auto scratch = frame();
+    scratch.template span<std::int32_t>(x.size());
+    numbers(2 * y.size());
+  }
+  void hide_others(Ids<B> x, Ids<B> kept, OutIds<B> y) {
+    check::same_count("hide_others", x, y);
+    numbers(y.size() + 3 * kept.size());
+  }
+  void copy(Ids<B> x, OutIds<B> y) {
+    check::same_count("copy", x, y);
+    numbers(2 * y.size());
+  }
+  void head_mean(In<B> x, index_t heads, Table<B> y) {
+    check::head_mean(x, heads, y);
+    cost_.other_flops += static_cast<double>(x.size());
+    moved(x.size());
+    numbers(y.size());
+  }
+  void group_rest(View<const float, space> metric, Ids<B> kept, OutIds<B> targets, OutIds<B> merged, OutIds<B> to) {
+    check::group_rest(metric, kept, targets, merged, to);
+    cost_.other_flops += 2.0 * static_cast<double>(merged.size()) * static_cast<double>(targets.size()) * static_cast<double>(metric.cols());
+    numbers(metric.size() + kept.size() + targets.size() + 2 * merged.size());
+  }
+  void add_group_means(In<B> x, Ids<B> targets, Ids<B> merged, Ids<B> to, Out<B> y) {
+    check::add_group_means(x, targets, merged, to, y);
+    elementwise(y.size() + merged.size() * y.cols(), 1);
+  }
   void silu_add_upsampled(In<B> context, Out<B> mixed, const Grid& grid)
     requires UpdateOps<B>
   {
@@ -157,6 +209,11 @@ class PlanBackend {
   void elementwise(index_t n, index_t flops_each) {
     cost_.other_flops += static_cast<double>(n) * static_cast<double>(flops_each);
     moved(2 * n);
+    ++cost_.ops;
+  }
+  /// One op that moves so many 32-bit numbers.
+  void numbers(index_t n) {
+    moved(n, sizeof(std::int32_t));
     ++cost_.ops;
   }
   void moved(index_t elements, std::size_t size = sizeof(element)) {

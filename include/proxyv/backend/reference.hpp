@@ -101,6 +101,13 @@ class ReferenceBackend : public HostStorage {
       for (index_t h = 0; h < args.heads.query; ++h) attend(q, o, args, i, h, h / group);
   }
 
+  void attention_weights(View<const float> q, const AttentionArgs<float, HostSpace>& args, View<float> weights) {
+    check::attention_weights(q, args, weights);
+    const index_t group = args.heads.query / args.heads.kv;
+    for (index_t i = 0; i < q.rows(); ++i)
+      for (index_t h = 0; h < args.heads.query; ++h) weigh(q, args, i, h, h / group, weights.row(i * args.heads.query + h));
+  }
+
   void swiglu(View<const float> x, Weight<> gate, Weight<> up, View<float> y) {
     check::swiglu(x, gate, up, y);
     for (index_t i = 0; i < y.rows(); ++i) {
@@ -219,6 +226,29 @@ class ReferenceBackend : public HostStorage {
     return g.visible == Visible::all || g.table(i, k) != 0;
   }
 
+  /// One query row i, query head h, key/value head kv: its weight on every key, 0 on hidden ones.
+  static void weigh(View<const float> q, const AttentionArgs<float, HostSpace>& args, index_t i, index_t h, index_t kv, float* weights) {
+    const index_t dim = args.heads.dim;
+    const auto each = [&](auto&& f) {
+      float* weight = weights;
+      for (index_t s = 0; s < args.count(); ++s) {
+        const auto& g = args[s];
+        const index_t live = g.live.empty() ? g.keys.rows() : index_t{g.live[0]};
+        for (index_t k = 0; k < g.keys.rows(); ++k, ++weight) {
+          if (k >= live || !visible(args, g, i, k)) continue;
+          double dot = 0.0;
+          for (index_t d = 0; d < dim; ++d) dot += double{q(i, h * dim + d)} * double{g.keys(k, kv * dim + d)};
+          f(dot / std::sqrt(static_cast<double>(dim)), *weight);
+        }
+      }
+    };
+    std::fill_n(weights, args.keys(), 0.f);
+    double top = -std::numeric_limits<double>::infinity(), total = 0.0;
+    each([&](double score, float&) { top = std::max(top, score); });
+    each([&](double score, float&) { total += std::exp(score - top); });
+    each([&](double score, float& weight) { weight = static_cast<float>(std::exp(score - top) / total); });
+  }
+
   /// One query row i, query head h, key/value head kv: two passes over the keys, no scores kept.
   static void attend(View<const float> q, View<float> o, const AttentionArgs<float, HostSpace>& args, index_t i, index_t h, index_t kv) {
     const index_t dim = args.heads.dim;
@@ -257,6 +287,6 @@ class ReferenceBackend : public HostStorage {
   }
 };
 
-static_assert(Backend<ReferenceBackend>);
+static_assert(Backend<ReferenceBackend> && RankOps<ReferenceBackend> && MergeOps<ReferenceBackend>);
 
 }  // namespace proxyv::inline v0

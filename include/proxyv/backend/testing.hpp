@@ -22,6 +22,7 @@
 
 #include "proxyv/backend/testing_data.hpp"
 #include "proxyv/backend/testing_fused.hpp"
+#include "proxyv/backend/testing_ranking.hpp"
 
 namespace proxyv::inline v0 {
 namespace testing {
@@ -106,6 +107,11 @@ class Suite {
     else absent({"embed", "gather"});
     if constexpr (SampleOps<B>) repeat([&] { sampling(); });
     else absent({"sample"});
+    if constexpr (!RankOps<B>) absent({"attention_weights", "keep_top"});
+    if constexpr (!MergeOps<B>) absent({"group_rest"});
+    const auto added = [this](const char* op, std::string text, double error, double bound) { add(op, std::move(text), error, bound); };
+    RankSuite<B, decltype(added)> ranking(be_, random_, added);
+    repeat([&] { ranking.round(); });
     const auto judged = [this](const char* op, std::string text, Tensor<B>& y, double in_float) { judge(op, std::move(text), y, in_float); };
     FusedSuite<B, decltype(judged)> fused(be_, random_, judged);
     repeat([&] {

@@ -29,6 +29,7 @@ class CudaBackend : public cuda::CudaStorage<T> {
   using Out = View<T, DeviceSpace>;
   using Vec = Span<const T, DeviceSpace>;
   using Ids = Span<const std::int32_t, DeviceSpace>;
+  using OutIds = Span<std::int32_t, DeviceSpace>;
   using Weight = proxyv::Weight<DeviceSpace>;
   using Epilogue = proxyv::Epilogue<T, DeviceSpace>;
   using Heads = HeadsProjectionOf<T, DeviceSpace>;
@@ -109,19 +110,58 @@ class CudaBackend : public cuda::CudaStorage<T> {
     args.check(q, o);
     const cuda::Range range("attention");
     if (o.empty()) return;
-    cuda::AttentionJob<T> job;
-    job.q = rows_of(q);
+    cuda::AttentionJob<T> job = attention_job(q, args);
     job.o = rows_of(o);
-    job.heads = static_cast<int>(args.heads.query);
-    job.kv_heads = static_cast<int>(args.heads.kv);
-    job.head_dim = static_cast<int>(args.heads.dim);
-    job.query_positions = args.query_positions.data();
-    job.segments = static_cast<int>(args.count());
-    for (index_t s = 0; s < args.count(); ++s) job.segment[s] = segment(args[s]);
-    job.empty = args.empty_row;
-    job.scratch = attention_scratch_.data();
     if (!grouping_ || attentions_waiting_ == max_attentions) return run(cuda::attention<T>(job, where()), "attention");
     attentions_[static_cast<std::size_t>(attentions_waiting_++)] = job;
+  }
+
+  // Ranking and merging (RankOps, MergeOps).
+
+  void attention_weights(In q, const AttentionArgs<T, DeviceSpace>& args, View<float, DeviceSpace> weights) {
+    check::attention_weights(q, args, weights);
+    run(cuda::attention_weights<T>(attention_job(q, args), rows_of(weights), where()), "attention_weights");
+  }
+  void sum_rows(View<const float, DeviceSpace> x, float scale, View<float, DeviceSpace> y) {
+    check::sum_rows(x, y);
+    run(cuda::sum_rows(rows_of(x), scale, y.data(), where()), "sum_rows");
+  }
+  void keep_top(View<const float, DeviceSpace> scores, index_t always, OutIds kept, index_t base) {
+    check::keep_top(scores, always, kept);
+    auto scratch = this->frame();
+    run(cuda::keep_top(scores.data(), scores.cols(), always, kept.size(), static_cast<std::int32_t>(base),
+                       scratch.template span<std::int32_t>(scores.cols()).data(), kept.data(), where()),
+        "keep_top");
+  }
+  void pick(Ids x, Ids which, OutIds y) {
+    check::same_count("pick", which, y);
+    if (y.size() > 0) run(cuda::pick(x.data(), which.data(), y.size(), y.data(), where()), "pick");
+  }
+  void copy(Ids x, OutIds y) {
+    check::same_count("copy", x, y);
+    run(cuda::pick(x.data(), nullptr, y.size(), y.data(), where()), "copy");
+  }
+  using Base::copy;
+  void renumber(Ids x, OutIds y) {
+    check::same_count("renumber", x, y);
+    run(cuda::renumber(x.data(), x.size(), y.data(), where()), "renumber");
+  }
+  void hide_others(Ids x, Ids kept, OutIds y) {
+    check::same_count("hide_others", x, y);
+    run(cuda::hide_others(x.data(), x.size(), kept.data(), kept.size(), y.data(), where()), "hide_others");
+  }
+  void head_mean(In x, index_t heads, View<float, DeviceSpace> y) {
+    check::head_mean(x, heads, y);
+    run(cuda::head_mean<T>(rows_of(x), static_cast<int>(heads), rows_of(y), where()), "head_mean");
+  }
+  void group_rest(View<const float, DeviceSpace> metric, Ids kept, OutIds targets, OutIds merged, OutIds to) {
+    check::group_rest(metric, kept, targets, merged, to);
+    run(cuda::group_rest(rows_of(metric), kept.data(), kept.size(), targets.data(), targets.size(), merged.data(), merged.size(), to.data(), where()),
+        "group_rest");
+  }
+  void add_group_means(In x, Ids targets, Ids merged, Ids to, Out y) {
+    check::add_group_means(x, targets, merged, to, y);
+    run(cuda::add_group_means<T>(rows_of(x), targets.data(), merged.data(), to.data(), merged.size(), rows_of(y), where()), "add_group_means");
   }
 
   void bilinear_pool(In x, Out y, const Grid& grid) {
@@ -347,6 +387,19 @@ class CudaBackend : public cuda::CudaStorage<T> {
     const auto fits = [](const Weight& w) { return !w.present() || w.type() == dtype_of<T>; };
     return fits(p.q) && fits(p.k) && fits(p.v);
   }
+  cuda::AttentionJob<T> attention_job(const In& q, const AttentionArgs<T, DeviceSpace>& args) const {
+    cuda::AttentionJob<T> job;
+    job.q = rows_of(q);
+    job.heads = static_cast<int>(args.heads.query);
+    job.kv_heads = static_cast<int>(args.heads.kv);
+    job.head_dim = static_cast<int>(args.heads.dim);
+    job.query_positions = args.query_positions.data();
+    job.segments = static_cast<int>(args.count());
+    for (index_t s = 0; s < args.count(); ++s) job.segment[s] = segment(args[s]);
+    job.empty = args.empty_row;
+    job.scratch = attention_scratch_.data();
+    return job;
+  }
   static cuda::DeviceSegment<T> segment(const KeySegment<T, DeviceSpace>& g) {
     cuda::DeviceSegment<T> s;
     s.keys = g.keys.data();
@@ -446,6 +499,7 @@ class CudaBackend : public cuda::CudaStorage<T> {
 
 static_assert(Backend<CudaBackend<float>> && Backend<CudaBackend<f16>> && Backend<CudaBackend<bf16>>);
 static_assert(StepOps<CudaBackend<bf16>> && GraphOps<CudaBackend<bf16>> && UpdateOps<CudaBackend<bf16>> && HeadsOps<CudaBackend<bf16>> &&
-              NormedOps<CudaBackend<bf16>> && NormTwiceOps<CudaBackend<bf16>> && GroupOps<CudaBackend<bf16>> && SpreadOps<CudaBackend<bf16>>);
+              NormedOps<CudaBackend<bf16>> && NormTwiceOps<CudaBackend<bf16>> && GroupOps<CudaBackend<bf16>> && SpreadOps<CudaBackend<bf16>> &&
+              RankOps<CudaBackend<bf16>> && MergeOps<CudaBackend<bf16>>);
 
 }  // namespace proxyv::inline v0

@@ -8,9 +8,11 @@
 #include "proxyv/cuda/kernels/gate.cuh"
 #include "proxyv/cuda/kernels/gemv.cuh"
 #include "proxyv/cuda/kernels/hopper_products.cuh"
+#include "proxyv/cuda/kernels/merge.cuh"
 #include "proxyv/cuda/kernels/norm.cuh"
 #include "proxyv/cuda/kernels/pool.cuh"
 #include "proxyv/cuda/kernels/product.cuh"
+#include "proxyv/cuda/kernels/rank.cuh"
 #include "proxyv/cuda/kernels/rope.cuh"
 #include "proxyv/cuda/kernels/rows.cuh"
 #include "proxyv/cuda/kernels/sample.cuh"
@@ -27,6 +29,9 @@ namespace cuda {
   template cudaError_t gemv<T>(const Product<T>&, const Where&);                                                                                \
   template cudaError_t attention<T>(const AttentionJob<T>&, const Where&);                                                                      \
   template cudaError_t attentions<T>(const AttentionJob<T>*, int, const Where&);                                                                 \
+  template cudaError_t attention_weights<T>(const AttentionJob<T>&, Rows<float>, const Where&);                                                 \
+  template cudaError_t head_mean<T>(Rows<const T>, int, Rows<float>, const Where&);                                                             \
+  template cudaError_t add_group_means<T>(Rows<const T>, const std::int32_t*, const std::int32_t*, const std::int32_t*, std::int64_t, Rows<T>, const Where&);\
   template cudaError_t general_product<T>(Rows<const T>, const void*, DType, Rows<T>, const T*, float, Act, const Where&);                      \
   template cudaError_t general_product<T>(Rows<const T>, Rows<const T>, Rows<T>, float, const Where&);                                          \
   template cudaError_t activate_rows<T>(Rows<T>, Act, const Where&);                                                                            \
@@ -61,6 +66,15 @@ PROXYV_INSTANTIATE(bf16);
 [[gnu::used]] static std::size_t (*const kept_sample_scratch)(std::int64_t) = sample_scratch_bytes;
 [[gnu::used]] static cudaError_t (*const kept_rotary_table)(const std::int32_t*, std::int64_t, const Rotary&, Rows<float>, const Where&) = rotary_table;
 [[gnu::used]] static cudaError_t (*const kept_advance)(std::int32_t*, int, const Where&) = advance;
+[[gnu::used]] static cudaError_t (*const kept_sum_rows)(Rows<const float>, float, float*, const Where&) = sum_rows;
+[[gnu::used]] static cudaError_t (*const kept_keep_top)(const float*, std::int64_t, std::int64_t, std::int64_t, std::int32_t, std::int32_t*, std::int32_t*,
+                                                        const Where&) = keep_top;
+[[gnu::used]] static cudaError_t (*const kept_renumber)(const std::int32_t*, std::int64_t, std::int32_t*, const Where&) = renumber;
+[[gnu::used]] static cudaError_t (*const kept_pick)(const std::int32_t*, const std::int32_t*, std::int64_t, std::int32_t*, const Where&) = pick;
+[[gnu::used]] static cudaError_t (*const kept_hide_others)(const std::int32_t*, std::int64_t, const std::int32_t*, std::int64_t, std::int32_t*,
+                                                           const Where&) = hide_others;
+[[gnu::used]] static cudaError_t (*const kept_group_rest)(Rows<const float>, const std::int32_t*, std::int64_t, std::int32_t*, std::int64_t, std::int32_t*,
+                                                          std::int64_t, std::int32_t*, const Where&) = group_rest;
 
 }  // namespace cuda
 }  // namespace proxyv::inline v0

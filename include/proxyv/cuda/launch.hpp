@@ -112,6 +112,25 @@ cudaError_t attention(const AttentionJob<T>& job, const Where& where);
 template <class T>
 cudaError_t attentions(const AttentionJob<T>* jobs, int count, const Where& where);
 
+/// weights [queries * heads, keys]: what an attention weighs its keys with; job.o and its values are not looked at.
+template <class T>
+cudaError_t attention_weights(const AttentionJob<T>& job, Rows<float> weights, const Where& where);
+/// The other ops of RankOps; flags [n] scratch. `which` null: y = x.
+cudaError_t sum_rows(Rows<const float> x, float scale, float* y, const Where& where);
+cudaError_t keep_top(const float* scores, std::int64_t n, std::int64_t always, std::int64_t k, std::int32_t base, std::int32_t* flags,
+                     std::int32_t* kept, const Where& where);
+cudaError_t renumber(const std::int32_t* x, std::int64_t n, std::int32_t* y, const Where& where);
+cudaError_t pick(const std::int32_t* x, const std::int32_t* which, std::int64_t n, std::int32_t* y, const Where& where);
+cudaError_t hide_others(const std::int32_t* x, std::int64_t n, const std::int32_t* kept, std::int64_t k, std::int32_t* y, const Where& where);
+/// MergeOps.
+template <class T>
+cudaError_t head_mean(Rows<const T> x, int heads, Rows<float> y, const Where& where);
+cudaError_t group_rest(Rows<const float> metric, const std::int32_t* kept, std::int64_t kept_count, std::int32_t* targets, std::int64_t count,
+                       std::int32_t* merged, std::int64_t merged_count, std::int32_t* to, const Where& where);
+template <class T>
+cudaError_t add_group_means(Rows<const T> x, const std::int32_t* targets, const std::int32_t* merged, const std::int32_t* to, std::int64_t merged_count,
+                            Rows<T> y, const Where& where);
+
 /// y = act(x w^T + bias + beta y) and y = x z + beta y for any type of weight, any alignment: the plain path.
 /// w: [y.cols, x.cols] of `type` without gaps. z: [x.cols, y.cols]. bias: [y.cols] or null.
 template <class T>

@@ -4,6 +4,7 @@
 #include "proxyv/backend/concepts.hpp"
 #include "proxyv/backend/host_storage.hpp"
 #include "proxyv/eigen/attention.hpp"
+#include "proxyv/eigen/attention_weights.hpp"
 #include "proxyv/eigen/gate.hpp"
 #include "proxyv/eigen/gather.hpp"
 #include "proxyv/eigen/norm.hpp"
@@ -77,6 +78,11 @@ class EigenBackend : public HostStorage {
     detail::attention(q, o, args.only_live(), scratch(), threads());
   }
 
+  void attention_weights(View<const float> q, const AttentionArgs<float, HostSpace>& args, View<float> weights) {
+    check::attention_weights(q, args, weights);
+    detail::attention_weights(q, args, weights, threads());
+  }
+
   void swiglu(View<const float> x, Weight<> gate, Weight<> up, View<float> y) {
     check::swiglu(x, gate, up, y);
     detail::swiglu(x, gate, up, y, scratch(), threads());
@@ -134,6 +140,6 @@ class EigenBackend : public HostStorage {
   Buffer<detail::Scratch> scratch_;
 };
 
-static_assert(Backend<EigenBackend>);
+static_assert(Backend<EigenBackend> && RankOps<EigenBackend> && MergeOps<EigenBackend>);
 
 }  // namespace proxyv::inline v0

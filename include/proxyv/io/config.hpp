@@ -18,6 +18,7 @@
 #include "proxyv/io/json.hpp"
 #include "proxyv/io/json_fields.hpp"
 #include "proxyv/io/rope_config.hpp"
+#include "proxyv/io/vision_reduction.hpp"
 
 namespace proxyv::inline v0 {
 namespace io {
@@ -105,6 +106,8 @@ struct CheckpointConfig {
   index_t proxyv_start_layer = 0;    ///< 0 .. num_hidden_layers
   index_t proxyv_reduce_factor = 1;  ///< divides crop_side
 
+  std::vector<VisionReduction> vision_reduction;  ///< empty: every token is kept
+
   bool has_pictures() const { return mm_hidden_size > 0; }
   index_t proxies_per_crop() const {
     const index_t side = crop_side / proxyv_reduce_factor;
@@ -130,6 +133,9 @@ class ConfigReader {
     vision();
     pictures();
     proxies();
+    c_.vision_reduction = parse_vision_reduction(f_, file_, c_.num_hidden_layers, c_.per_crop_token_len);
+    if (!c_.vision_reduction.empty() && c_.proxyv && !c_.learn_proxy)
+      refuse(f_.place("vision_reduction"), "null beside spatial proxies, which stand for blocks of a whole crop", f_.find("vision_reduction")->describe());
     return std::move(c_);
   }
 

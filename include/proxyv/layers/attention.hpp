@@ -42,6 +42,13 @@ class Attention {
     project_heads<B>(be, normed, for_keys_values(rotary, keys, values));
   }
 
+  /// Keys of normalised rows before rotation, which do not depend on positions. keys [n, kv_width] out.
+  template <class E>
+    requires GemmOps<E> && SameTensorsAs<E, B>
+  void raw_keys(E& be, In<B> normed, Out<B> keys) const {
+    w_.k(be, normed, keys);
+  }
+
   /// Rotated queries of normalised rows. q [n, query_width] out.
   template <class E>
     requires GemmOps<E> && RotaryOps<E> && SameTensorsAs<E, B>

@@ -47,15 +47,17 @@ struct DecoderBlock {
 
 /// Attention arguments over rows [0, rows) of a layer's cache. Rows [0, past) were there before and are
 /// seen by every query: they are older, even where packed decode positions, after text was cut, lie
-/// before an image's last tokens. The rows from `past` on are seen by position.
+/// before an image's last tokens. The rows from `past` on are seen by position, their own being those of the cache
+/// or, when given, key_positions [rows - past].
 template <class B>
-AttentionArgsOf<B> causal_over_cache(const KvCache<B>& cache, index_t layer, index_t rows, const Heads& heads, Ids<B> queries, index_t past = 0) {
+AttentionArgsOf<B> causal_over_cache(const KvCache<B>& cache, index_t layer, index_t rows, const Heads& heads, Ids<B> queries, index_t past = 0,
+                                     Ids<B> key_positions = {}) {
   AttentionArgsOf<B> args(heads, queries);
   const auto add = [&](index_t begin, index_t count, Visible visible) {
     args.add({.keys = cache.keys(layer, begin, count),
               .values = cache.values(layer, begin, count),
               .visible = visible,
-              .positions = cache.positions(begin, count)});
+              .positions = key_positions.empty() || begin < past ? Ids<B>(cache.positions(begin, count)) : key_positions});
   };
   if (past > 0 && rows - past == 1) {  // one token sees all that is cached, and itself
     add(0, rows, Visible::all);
@@ -103,16 +105,19 @@ class DecoderLayer {
     if (wanted.count == s.rows()) {
       auto all = attention.for_all(s.rotary, q, keys, values);
       all.row = s.row;
+      if (s.keys_stand) all.k = {};
       return norm_heads<B>(be, s.x, block_.input_norm.norm(), normed, all);
     }
     block_.input_norm(be, s.x, normed);
-    attention.keys_values(be, normed, s.rotary, keys, values);
+    auto made = attention.for_keys_values(s.rotary, keys, values);
+    if (s.keys_stand) made.k = {};
+    project_heads<B>(be, normed, made);
     attention.queries(be, normed.row_range(wanted.begin, wanted.count), s.rotary.row_range(wanted.begin, wanted.count), q);
   }
 
   AttentionArgsOf<B> visible(index_t layer, const Stream<B>& s, RowRange wanted) const {
     const Heads& heads = block_.attention.heads();
-    if (s.row.empty()) return causal_over_cache(*s.cache, layer, s.past + s.rows(), heads, s.positions.part(wanted.begin, wanted.count), s.past);
+    if (s.row.empty()) return causal_over_cache(*s.cache, layer, s.past + s.rows(), heads, s.positions.part(wanted.begin, wanted.count), s.past, s.key_positions);
     AttentionArgsOf<B> args(heads);
     args.add({.keys = s.cache->keys(layer, 0, s.cache->capacity()),
               .values = s.cache->values(layer, 0, s.cache->capacity()),

@@ -14,6 +14,8 @@ template <class B>
 struct RowsStream {
   Out<B> x;                          ///< [rows, hidden] residual stream, a row per conversation
   Table<B> rotary;                   ///< [rows, head_dim]
+  OutIds<B> positions{};             ///< [rows] that rotary is of
+  Rotary rope{};                     ///< how positions become rotary
   Span<KvCache<B>* const> caches{};  ///< [rows] no two the same; the token goes behind what each holds
 };
 
@@ -28,8 +30,8 @@ void store_rows(E& be, index_t layer, In<B> keys, In<B> values, Span<KvCache<B>*
     const index_t n = std::min(most, caches.size() - begin);
     for (index_t i = 0; i < n; ++i) {
       const KvCache<B>& cache = *caches[begin + i];
-      key_rows[static_cast<std::size_t>(i)] = cache.keys(layer, cache.length(), 1);
-      value_rows[static_cast<std::size_t>(i)] = cache.values(layer, cache.length(), 1);
+      key_rows[static_cast<std::size_t>(i)] = cache.keys(layer, cache.length(layer), 1);
+      value_rows[static_cast<std::size_t>(i)] = cache.values(layer, cache.length(layer), 1);
     }
     spread_rows<B>(be, keys.row_range(begin, n), Span<const Out<B>>(key_rows.data(), n));
     spread_rows<B>(be, values.row_range(begin, n), Span<const Out<B>>(value_rows.data(), n));
@@ -56,8 +58,8 @@ void step_rows(E& be, index_t layer, const DecoderBlock<B>& block, const RowsStr
     const auto look = [&](index_t i) {
       const KvCache<B>& cache = *s.caches[i];
       AttentionArgsOf<B> args(heads);
-      args.add({.keys = cache.keys(layer, 0, cache.length() + 1),
-                .values = cache.values(layer, 0, cache.length() + 1)});
+      args.add({.keys = cache.keys(layer, 0, cache.length(layer) + 1),
+                .values = cache.values(layer, 0, cache.length(layer) + 1)});
       be.attention(q.row_range(i, 1), seen.row_range(i, 1), args);
     };
     for (index_t i = 0; i < n; i += 2) {

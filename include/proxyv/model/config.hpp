@@ -12,6 +12,7 @@
 #include "proxyv/backend/rotary.hpp"
 #include "proxyv/core/error.hpp"
 #include "proxyv/core/shape.hpp"
+#include "proxyv/model/reduction.hpp"
 
 namespace proxyv::inline v0 {
 
@@ -60,6 +61,23 @@ index_t position_limit(const C& c) {
 
 }  // namespace detail
 
+/// What a configuration says of reducing vision tokens; those without a member `reduction` do not.
+template <class C>
+constexpr Reduction reduction_of(const C& c) {
+  if constexpr (requires { c.reduction; }) return c.reduction;
+  return {};
+}
+/// Tokens and proxies of a crop whose tokens are no raster of crop_side squared; 0: they are.
+template <class C>
+constexpr index_t crop_tokens_of(const C& c) {
+  return reduction_of(c).zip.on() ? reduction_of(c).zip.tokens() : 0;
+}
+template <class C>
+constexpr index_t crop_proxies_of(const C& c) {
+  if constexpr (requires { c.crop_proxies; }) return c.crop_proxies;
+  return 0;
+}
+
 /// A configuration read at run time.
 struct RuntimeConfig {
   index_t hidden = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0, ffn = 0, vocab = 0;
@@ -71,6 +89,8 @@ struct RuntimeConfig {
   bool learned_proxies = false;
   RotaryScaling rope_scaling{};
   bool blockwise_update = false;
+  index_t crop_proxies = 0;  ///< learned proxies per crop when they are not (crop_side / proxy_factor) squared; 0: they are
+  Reduction reduction{};
 
   /// The same numbers from any configuration.
   template <DecoderConfig C>
@@ -92,7 +112,9 @@ struct RuntimeConfig {
             .update_inner = c.update_inner,
             .learned_proxies = c.learned_proxies,
             .rope_scaling = detail::rope_scaling_of(c),
-            .blockwise_update = detail::blockwise_update_of(c)};
+            .blockwise_update = detail::blockwise_update_of(c),
+            .crop_proxies = crop_proxies_of(c),
+            .reduction = reduction_of(c)};
   }
 };
 
@@ -109,11 +131,11 @@ Rotary rotary_of(const C& c) {
 }
 template <DecoderConfig C>
 constexpr index_t tokens_per_crop(const C& c) {
-  return c.crop_side * c.crop_side;
+  return crop_tokens_of(c) > 0 ? crop_tokens_of(c) : index_t{c.crop_side * c.crop_side};
 }
 template <DecoderConfig C>
 constexpr index_t proxies_per_crop(const C& c) {
-  return (c.crop_side / c.proxy_factor) * (c.crop_side / c.proxy_factor);
+  return crop_proxies_of(c) > 0 ? crop_proxies_of(c) : index_t{(c.crop_side / c.proxy_factor) * (c.crop_side / c.proxy_factor)};
 }
 
 namespace detail {
@@ -146,6 +168,11 @@ void check_config(const C& c) {
   PROXYV_CHECK(c.rope_theta > 0.0 && c.rope_theta <= 1e15, ArgumentError, "config: rope_theta is ", double{c.rope_theta},
                ", wanted a positive number");
   PROXYV_CHECK(c.update_inner >= 0 && c.update_inner <= (index_t{1} << 24), ArgumentError, "config: update_inner is ", index_t{c.update_inner},
+               ", wanted 0..16777216");
+  const Reduction reduction = reduction_of(c);
+  reduction.drops.check(c.layers);
+  if (reduction.zip.on()) reduction.zip.check(index_t{c.crop_side * c.crop_side});
+  PROXYV_CHECK(crop_proxies_of(c) >= 0 && crop_proxies_of(c) <= (index_t{1} << 24), ArgumentError, "config: crop_proxies is ", crop_proxies_of(c),
                ", wanted 0..16777216");
   PROXYV_CHECK(c.proxy_start == c.layers || c.update_inner > 0, ArgumentError, "config: update_inner is ", index_t{c.update_inner},
                ", ProxyV layers need an inner width");

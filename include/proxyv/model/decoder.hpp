@@ -36,6 +36,8 @@ struct Prompt {
 struct PrefillOptions {
   Savings savings{};
   bool all_rows = false;  ///< carry every row through the last layer, for hooks that want full hidden states
+  /// Models that drop tokens: the packed newline or text rows that rank them; by default the one whose logits are wanted.
+  Span<const index_t> ranked_by{};
 };
 
 namespace detail {
@@ -73,6 +75,26 @@ struct Composition {
   static constexpr bool last_uses_proxies = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::uses_proxies;
   static constexpr index_t last_count = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::count;
 
+  template <class S>
+  static constexpr bool drops() {
+    if constexpr (requires { S::drops_tokens; }) return S::drops_tokens;
+    return false;
+  }
+  static constexpr index_t drop_stacks = ((drops<Stacks>() ? 1 : 0) + ...);
+  static constexpr bool drops_tokens = drop_stacks > 0;
+
+  /// Whether the proxies, if any, can be made from tokens that are no raster.
+  template <class B>
+  static constexpr bool proxies_fit_reduced_tokens() {
+    using Last = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>;
+    if constexpr (last_uses_proxies && requires { Last::template Of<B, Cfg>::is_learned; }) return Last::template Of<B, Cfg>::is_learned;
+    return true;
+  }
+  static constexpr bool zips() {
+    if constexpr (StaticConfig<Cfg> && requires { Cfg::reduction; }) return Cfg::reduction.zip.on();
+    return false;
+  }
+
   static constexpr bool counts_fit() {
     if constexpr (StaticConfig<Cfg> && !any_dyn) return total == index_t{Cfg::layers};
     return true;
@@ -93,6 +115,10 @@ class Decoder {
                 "proxyv: Decoder: a ProxyStack must be the last stack, and the only one: proxies are made once and go on to the last layer");
   static_assert(Rules::counts_fit(), "proxyv: Decoder: the stacks' layer counts must add up to Cfg::layers");
   static_assert(Rules::start_fits(), "proxyv: Decoder: the ProxyStack must begin at layer Cfg::proxy_start");
+  static_assert(Rules::drop_stacks <= 1, "proxyv: Decoder: one DropStack holds all drops of Cfg::reduction; name it once");
+  static_assert(!(Rules::drops_tokens || Rules::zips()) || Rules::template proxies_fit_reduced_tokens<B>(),
+                "proxyv: Decoder: spatial proxies (BilinearPool) stand for blocks of a whole crop, and dropping or merging vision tokens before "
+                "them leaves no whole crop; use learned proxies (LearnedPool, SplatUpdate), or drop nothing");
   static_assert(!Rules::any_dyn || sizeof...(Stacks) <= 2,
                 "proxyv: Decoder: with proxyv::dyn counts write Stack<dyn, ...> alone or followed by one ProxyStack<dyn, ...>");
 
@@ -100,6 +126,7 @@ class Decoder {
   using backend = B;
   using config_type = Cfg;
   static constexpr bool uses_proxies = Rules::proxy_stacks == 1;
+  static constexpr bool drops_tokens = Rules::drops_tokens;
 
   /// Takes windows into weights; `owner` keeps their memory alive. Folds the vision updates on `be`.
   /// Throws ArgumentError for an impossible configuration, ShapeError for weights that do not fit it.
@@ -157,6 +184,9 @@ class Decoder {
     if (shape.proxies > 0) shape.proxies = (side / cfg_.proxy_factor) * (side / cfg_.proxy_factor);
     return shape;
   }
+  /// The layers with which runs of layers of equally many cache rows begin; what StepState::set wants.
+  Span<const index_t> stage_layers() const { return {stage_layers_.data(), stages_count()}; }
+  index_t stages_count() const { return drops_tokens ? 1 + reduction_of(cfg_).drops.count : 1; }
   CacheShape cache_shape(index_t capacity) const { return {cfg_.layers, capacity, cfg_.kv_heads * cfg_.head_dim}; }
 
   /// Runs a whole prompt: fills the cache, writes the logits that choose the next token.
@@ -171,6 +201,7 @@ class Decoder {
       NoHook none;
       run_prompt(plan, prompt, cache, logits, options, none);
     });
+    cache.clear();
     run_prompt(be, prompt, cache, logits, options, hook);
     cache.commit(prompt.layout.rows(), prompt.layout.next_position());
   }
@@ -264,16 +295,45 @@ class Decoder {
         owner_(std::move(owner)),
         embedding_(w.embed),
         newline_(w.newline),
+        stage_layers_(stages_of(cfg)),
         stacks_(make_stacks(be, cfg, w, std::index_sequence_for<Stacks...>{})),
         head_(RmsNorm<B>(w.norm, cfg.norm_eps), w.lm_head) {}
 
   /// The weights, complete and of the shapes that the configuration, itself possible, says.
   static DecoderWeights<B> checked(const Cfg& cfg, DecoderWeights<B> w) {
     check_config(cfg);
+    const DropSchedule drops = reduction_of(cfg).drops;
+    PROXYV_CHECK(drops_tokens || !drops.on(), ArgumentError, "Decoder: the configuration drops vision tokens, but no stack is a DropStack");
+    if (uses_proxies && cfg.proxy_start < cfg.layers) check_proxies_of_reduced(cfg);
     auto c = RuntimeConfig::from(cfg);
     if (!uses_proxies) c.proxy_start = c.layers;  // updates that a plain decoder never reads
     for_each_tensor<B>(c, w, !w.newline.empty(), ShapeCheck<B>{});
     return w;
+  }
+
+  /// Whether proxies can be made of what a reduction leaves.
+  static void check_proxies_of_reduced(const Cfg& cfg) {
+    const Reduction reduction = reduction_of(cfg);
+    const DropSchedule& drops = reduction.drops;
+    PROXYV_CHECK(!reduction.on() || cfg.learned_proxies, ArgumentError,
+                 "Decoder: spatial proxies stand for blocks of a whole crop, and a vision reduction leaves no whole crop; wanted learned proxies");
+    PROXYV_CHECK(!reduction.on() || !detail::blockwise_update_of(cfg), ArgumentError,
+                 "Decoder: a blockwise update moves the blocks of a whole crop, and a vision reduction leaves no whole crop");
+    PROXYV_CHECK(!reduction.zip.on() || reduction.zip.layout == ZipLayout::crop_major, ArgumentError,
+                 "Decoder: proxies are made crop by crop, and VisionZip's stitched layout has no crops; wanted crop_major");
+    if (!drops.on()) return;
+    PROXYV_CHECK(drops.per_crop && drops.rule != DropRule::fast_v_mask, ArgumentError,
+                 "Decoder: learned proxies want equally many tokens in every crop; tokens dropped before them must be ranked per crop");
+    const index_t left = drops.keep[static_cast<std::size_t>(drops.count - 1)].of(tokens_per_crop(cfg));
+    PROXYV_CHECK(left >= proxies_per_crop(cfg), ArgumentError, "Decoder: ", left, " tokens of a crop are left for ", proxies_per_crop(cfg),
+                 " proxies, wanted no fewer tokens than proxies");
+  }
+
+  static std::array<index_t, StepState<B>::max_stages> stages_of(const Cfg& cfg) {
+    std::array<index_t, StepState<B>::max_stages> first{};
+    const DropSchedule drops = reduction_of(cfg).drops;
+    for (index_t i = 0; i < drops.count; ++i) first[static_cast<std::size_t>(i + 1)] = drops.layers[static_cast<std::size_t>(i)];
+    return first;
   }
 
   static index_t layers_of(const Cfg& cfg, index_t stack, index_t static_count) {
@@ -326,7 +386,12 @@ class Decoder {
     PROXYV_CHECK(layout.rows() > 0, ArgumentError, "prefill: the layout is empty");
     PROXYV_CHECK(layout.next_position() <= last_position(), ArgumentError, "prefill: a prompt of ", layout.next_position(),
                  " positions, the rotary embedding was made for ", last_position());
-    PROXYV_CHECK(layout.vision() == 0 || (layout.crop_shape().tokens == wanted.tokens && layout.crop_shape().proxies == wanted.proxies),
+    PROXYV_CHECK(!reduction_of(cfg_).drops.on() || !drops_tokens || !layout.hides_rows(), ArgumentError,
+                 "prefill: a padded row, and the model drops vision tokens; give it the row as it is");
+    const bool own = layout.own_sizes();
+    PROXYV_CHECK(!own || wanted.proxies == 0, ArgumentError, "prefill: an image that is no run of crops; proxies are made crop by crop");
+    PROXYV_CHECK(!own || !reduction_of(cfg_).drops.per_crop, ArgumentError, "prefill: an image that is no run of crops; the model drops tokens crop by crop");
+    PROXYV_CHECK(layout.vision() == 0 || own || (layout.crop_shape().tokens == wanted.tokens && layout.crop_shape().proxies == wanted.proxies),
                  ShapeError, "prefill: the layout has ", layout.crop_shape().tokens, " tokens and ", layout.crop_shape().proxies,
                  " proxies per crop, the model wants ", wanted.tokens, " and ", wanted.proxies);
   }
@@ -339,7 +404,7 @@ class Decoder {
     PROXYV_CHECK(prompt.vision.rows() == vision && (vision == 0 || prompt.vision.cols() == cfg_.hidden), ShapeError, "prefill: image features ",
                  shape_text(prompt.vision.rows(), prompt.vision.cols()), ", wanted ", shape_text(vision, cfg_.hidden));
     PROXYV_CHECK(vision == 0 || prompt.vision.data() != nullptr, ArgumentError, "prefill: null image features");
-    PROXYV_CHECK(layout.vision() == 0 || newline_.size() == cfg_.hidden, ArgumentError, "prefill: a prompt with images, but the model has no model.image_newline");
+    PROXYV_CHECK(layout.newlines() == 0 || newline_.size() == cfg_.hidden, ArgumentError, "prefill: a prompt with images, but the model has no model.image_newline");
     if (prompt.text.empty()) {
       embedding_.check(layout.text_ids());
     } else {
@@ -353,12 +418,19 @@ class Decoder {
   void check_append(index_t tokens, const KvCache<B>& cache, const Out<B>& logits) const {
     check_alive();
     PROXYV_CHECK(tokens > 0, ArgumentError, "append: no tokens");
+    check_continues();
     PROXYV_CHECK(cache.next_position() <= last_position() - tokens, ArgumentError, "append: ", tokens, " tokens from position ",
                  cache.next_position(), " on, wanted positions below ", last_position());
     check_cache(cache, tokens, logits);
   }
 
+  void check_continues() const {
+    PROXYV_CHECK(!drops_tokens || reduction_of(cfg_).drops.rule != DropRule::fast_v_mask, ArgumentError,
+                 "append: the mask form of FastV ranks anew for every token and has no cached continuation; run the longer prompt again");
+  }
+
   void check_append_each(Span<const TokenId> ids, Span<KvCache<B>* const> caches, const Out<B>& logits) const {
+    check_continues();
     const index_t n = ids.size();
     PROXYV_CHECK(n > 0 && n <= max_rows && caches.size() == n, ArgumentError, "append_each: ", n, " tokens for ", caches.size(), " caches, wanted 1..",
                  max_rows, " of both");
@@ -422,14 +494,25 @@ class Decoder {
     f.wanted = {layout.last_row(), 1};
     f.only_wanted = options.savings.dead_rows && !options.all_rows;
     f.rotary = rotary();
-    f.grid = {layout.crops(), layout.vision() > 0 ? side_of(layout.crop_shape()) : index_t{cfg_.crop_side}, cfg_.proxy_factor};
+    f.grid = {.crops = layout.crops(),
+              .side = layout.vision() > 0 && uses_proxies ? side_of(layout.crop_shape()) : index_t{cfg_.crop_side},
+              .factor = cfg_.proxy_factor,
+              .tokens = crop_tokens_of(cfg_),
+              .proxies = crop_proxies_of(cfg_)};
     f.by_blocks = detail::blockwise_update_of(cfg_);
+    f.layout = &layout;
+    const index_t last = layout.last_row();
+    f.ranked_by = options.ranked_by.empty() ? Span<const index_t>(&last, 1) : options.ranked_by;
     f.savings = options.savings;
+    if constexpr (drops_tokens) {
+      f.alive = frame.template span<std::int32_t>(layout.vision());
+      f.hidden = frame.template span<std::int32_t>(layout.rows());
+    }
     if (layout.proxies() > 0) enter_proxies(be, frame, layout, f);
 
     hook(LayerEvent<B>{-1, s.x.row_range(0, s.vision), s.x.row_range(s.vision, s.rows() - s.vision), {}, {}});
     std::apply([&](const auto&... stack) { (stack.prefill(be, s, f, hook), ...); }, stacks_);
-    finish(be, s.x.row_range(layout.last_row(), 1), logits);
+    finish(be, s.x.row_range(f.wanted.begin, 1), logits);
   }
 
   template <class E>
@@ -482,6 +565,8 @@ class Decoder {
     be.upload(Span<const std::int32_t>(positions.data(), n), numbers);
     be.rotary_table(numbers, rotary(), rotary_table);
     s.rotary = rotary_table;
+    s.positions = numbers;
+    s.rope = rotary();
     embed_text(be, ids, s.x);
     std::apply([&](const auto&... stack) { (stack.append_each(be, s), ...); }, stacks_);
     auto normed = frame.matrix(n, cfg_.hidden);
@@ -496,6 +581,7 @@ class Decoder {
       s.positions = state.position();
       s.row = state.row();
       s.live = state.live();
+      s.stages = state.stages();
       be.rotary_table(s.positions, rotary(), s.rotary);
       embedding_(be, state.token(), s.x);
       std::apply([&](const auto&... stack) { (stack.append(be, s, cfg_.layers, RowRange{0, 1}), ...); }, stacks_);
@@ -510,6 +596,7 @@ class Decoder {
     Stream<B> s;
     s.x = frame.matrix(rows, cfg_.hidden);
     s.rotary = frame.template matrix<float>(rows, cfg_.head_dim);
+    s.rope = rotary();
     s.cache = &cache;
     s.past = past;
     return s;
@@ -530,13 +617,7 @@ class Decoder {
 
   template <class E>
   void set_consecutive_positions(E& be, index_t first, Stream<B>& s) const {
-    constexpr index_t chunk = 64;
-    std::int32_t host[chunk];
-    for (index_t i = 0; i < s.rows(); i += chunk) {
-      const index_t n = std::min(chunk, s.rows() - i);
-      for (index_t j = 0; j < n; ++j) host[j] = static_cast<std::int32_t>(first + i + j);
-      be.upload(Span<const std::int32_t>(host, n), s.cache->positions(s.past + i, n));
-    }
+    upload_consecutive<B>(be, first, s.cache->positions(s.past, s.rows()));
     s.positions = s.cache->positions(s.past, s.rows());
     be.rotary_table(s.positions, rotary(), s.rotary);
   }
@@ -552,6 +633,7 @@ class Decoder {
   std::shared_ptr<const void> owner_;
   Embedding<B> embedding_;
   Vec<B> newline_;
+  std::array<index_t, StepState<B>::max_stages> stage_layers_;
   std::tuple<typename Stacks::template Of<B, Cfg>...> stacks_;
   LmHead<B> head_;
 };

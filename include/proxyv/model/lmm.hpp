@@ -19,6 +19,8 @@
 #include "proxyv/model/presets.hpp"
 #include "proxyv/model/rope_scaling.hpp"
 #include "proxyv/model/session.hpp"
+#include "proxyv/reduce/drop_stack.hpp"
+#include "proxyv/reduce/vision_zip.hpp"
 #include "proxyv/vision/clip_encoder.hpp"
 #include "proxyv/vision/pool_2d.hpp"
 #include "proxyv/vision/preprocess.hpp"
@@ -51,6 +53,27 @@ inline RotaryScaling rope_scaling(const io::CheckpointConfig& c, index_t context
   return {};
 }
 
+/// The vision reduction as config.json has it.
+inline Reduction reduction_of_checkpoint(const io::CheckpointConfig& c) {
+  using Method = io::VisionReduction::Method;
+  Reduction out;
+  for (const io::VisionReduction& r : c.vision_reduction) {
+    if (r.method == Method::vision_zip) {
+      out.zip = {r.dominant, r.contextual, r.stitched ? ZipLayout::stitched : ZipLayout::crop_major};
+      continue;
+    }
+    DropSchedule& drops = out.drops;
+    drops.rule = r.method == Method::pyramid_drop ? DropRule::pyramid_drop : r.mask ? DropRule::fast_v_mask : DropRule::fast_v;
+    drops.count = static_cast<index_t>(r.layers.size());
+    drops.per_crop = r.per_crop;
+    for (std::size_t i = 0; i < r.layers.size(); ++i) {
+      drops.layers.at(i) = r.layers[i];
+      drops.keep.at(i) = {r.ratios[i], -1, r.method == Method::fast_v ? Rounding::half_even : Rounding::down};
+    }
+  }
+  return out;
+}
+
 /// How a checkpoint is turned into a decoder.
 struct RunOptions {
   RunForm form = RunForm::as_trained;
@@ -58,6 +81,7 @@ struct RunOptions {
   /// The reference's Phi-3 spreads learned proxies over blocks, as if they were spatial. False: by their splat
   /// weights, as in the other families.
   bool phi3_blockwise_update = true;
+  std::optional<Reduction> reduction{};  ///< of vision tokens, another one than config.json names
 };
 
 /// The decoder's sizes as config.json has them.
@@ -65,6 +89,8 @@ inline RuntimeConfig runtime_config(const io::CheckpointConfig& c, const RunOpti
   const RunForm form = options.form;
   PROXYV_CHECK(form != RunForm::proxyv || c.proxyv, ArgumentError, "the checkpoint was not trained with ProxyV (config.json: proxyv is false)");
   const bool proxies = c.proxyv && form != RunForm::plain;
+  const Reduction reduced = options.reduction ? *options.reduction : form == RunForm::plain ? Reduction{} : reduction_of_checkpoint(c);
+  const index_t factor = proxies ? c.proxyv_reduce_factor : 1;
   return {.hidden = c.hidden_size,
           .layers = c.num_hidden_layers,
           .heads = c.num_attention_heads,
@@ -77,12 +103,14 @@ inline RuntimeConfig runtime_config(const io::CheckpointConfig& c, const RunOpti
           .tied_embeddings = c.tie_word_embeddings,
           .qkv_bias = c.family == io::Family::qwen2,
           .proxy_start = proxies ? c.proxyv_start_layer : c.num_hidden_layers,
-          .proxy_factor = proxies ? c.proxyv_reduce_factor : 1,
+          .proxy_factor = factor,
           .crop_side = std::max<index_t>(c.crop_side, 1),
           .update_inner = c.vision_update_hidden(),
           .learned_proxies = proxies && c.learn_proxy,
           .rope_scaling = rope_scaling(c, options.context),
-          .blockwise_update = c.family == io::Family::phi3 && options.phi3_blockwise_update};
+          .blockwise_update = c.family == io::Family::phi3 && options.phi3_blockwise_update,
+          .crop_proxies = proxies && c.learn_proxy && reduced.zip.on() ? std::max<index_t>(1, reduced.zip.tokens() / (factor * factor)) : 0,
+          .reduction = reduced};
 }
 
 /// The encoder's sizes as config.json has them.
@@ -125,9 +153,13 @@ struct EncodedPicture {
   index_t rows = 0;
   index_t hidden = 0;
   bool video = false;
+  bool stitched = false;  ///< one run of tokens, not crop after crop
 
   In<B> tokens() const { return storage.matrix(rows, hidden); }
-  ImageSlot slot() const { return {crops, video}; }
+  ImageSlot slot() const {
+    if (!stitched) return {crops, video};
+    return {.crops = 1, .video = false, .tokens = rows, .newlines = crops == 1};
+  }
 };
 
 /// How frames of a video become tokens.
@@ -138,17 +170,33 @@ struct VideoOptions {
   index_t frames_at_once = 8;                 ///< go through the encoder together
 };
 
+namespace detail {
+
+/// Decoders that drop tokens want an engine that can rank them.
+template <class B>
+struct DecodersOf {
+  using type = std::variant<PlainDecoder<B>, ProxyDecoder<B>, LearnedProxyDecoder<B>>;
+};
+template <RankOps B>
+struct DecodersOf<B> {
+  using type = std::variant<PlainDecoder<B>, ProxyDecoder<B>, LearnedProxyDecoder<B>, ReducedDecoder<B>, ReducedProxyDecoder<B>>;
+};
+
+}  // namespace detail
+
 template <class B>
 class Lmm {
  public:
   using backend = B;
-  using AnyDecoder = std::variant<PlainDecoder<B>, ProxyDecoder<B>, LearnedProxyDecoder<B>>;
+  using AnyDecoder = typename detail::DecodersOf<B>::type;
 
   struct Options {
     RunForm form = RunForm::as_trained;
     LoadOptions load{};
     index_t context = 0;                ///< as in RunOptions
     bool phi3_blockwise_update = true;  ///< as in RunOptions
+    /// Drops or merges vision tokens as this says, whatever config.json says: what is called training-free.
+    std::optional<Reduction> reduction{};
   };
 
   /// Loads a checkpoint folder: config.json and safetensors, used in place. The engine needs no
@@ -156,7 +204,7 @@ class Lmm {
   Lmm(B& be, const std::string& folder, const Options& options = {})
       : files_(std::make_shared<io::Checkpoint>(folder)),
         checkpoint_(io::read_config(files_->folder() + "/config.json")),
-        config_(runtime_config(checkpoint_, {options.form, options.context, options.phi3_blockwise_update})),
+        config_(runtime_config(checkpoint_, {options.form, options.context, options.phi3_blockwise_update, options.reduction})),
         decoder_(make_decoder(be, options)) {
     if (!checkpoint_.has_pictures()) return;
     processor_ = image_processor(checkpoint_);
@@ -197,11 +245,12 @@ class Lmm {
     PROXYV_CHECK(checkpoint_.max_num_image_crops == 0 || count <= checkpoint_.max_num_image_crops, ArgumentError, "encode: the picture has ",
                  count, " crops, config.json allows ", checkpoint_.max_num_image_crops);
     require_workspace<B>(be, "encode", [&](auto& plan) { count_encode(plan, count); });
-    const index_t rows = count * tokens_per_crop(config_), width = processor_.values_per_patch();
-    EncodedPicture<B> out{be.template alloc<Elem<B>>(rows * config_.hidden), count, rows, config_.hidden};
-    auto pixels = host_buffer<float>(rows * width);
-    processor_.patches(image, pixels.matrix(rows, width));
-    run_encode(be, pixels.matrix(rows, width), out.storage.matrix(rows, config_.hidden));
+    const index_t patches = count * encoder_->config().patches(), rows = count * tokens_per_crop(config_), width = processor_.values_per_patch();
+    const bool stitched = zip().on() && zip().layout == ZipLayout::stitched;
+    EncodedPicture<B> out{be.template alloc<Elem<B>>(rows * config_.hidden), count, rows, config_.hidden, false, stitched};
+    auto pixels = host_buffer<float>(patches * width);
+    processor_.patches(image, pixels.matrix(patches, width));
+    run_encode(be, pixels.matrix(patches, width), out.storage.matrix(rows, config_.hidden), processor_.grid(image.width(), image.height()));
     be.sync();
     return out;
   }
@@ -214,6 +263,7 @@ class Lmm {
   EncodedPicture<B> encode_video(E& be, std::span<const Image> frames, const VideoOptions& options = {}) const {
     const index_t side = frame_side(options), count = static_cast<index_t>(frames.size());
     PROXYV_CHECK(count > 0, ArgumentError, "encode_video: no frames");
+    PROXYV_CHECK(!zip().on(), ArgumentError, "encode_video: frames are pooled over their raster, and VisionZip leaves none; load without it");
     PROXYV_CHECK(options.aspect != ImageAspect::anyres, ArgumentError, "encode_video: a frame is one crop, it cannot be anyres");
     PROXYV_CHECK(options.frames_at_once > 0, ArgumentError, "encode_video: frames_at_once ", options.frames_at_once, ", wanted a positive number");
     const index_t at_once = std::min(count, options.frames_at_once);
@@ -230,7 +280,7 @@ class Lmm {
       const index_t n = std::min(at_once, count - first);
       for (index_t i = 0; i < n; ++i)
         processor.patches(frames[static_cast<std::size_t>(first + i)], pixels.matrix(n * full, width).row_range(i * full, full));
-      run_encode(be, pixels.matrix(n * full, width), tokens.matrix(n * full, hidden));
+      run_encode(be, pixels.matrix(n * full, width), tokens.matrix(n * full, hidden), {});
       be.download(tokens.matrix(n * full, hidden), features.matrix(n * full, hidden));
       pool_2d(features.matrix(n * full, hidden), fewer.matrix(n * pooled, hidden), config_.crop_side, options.stride, options.mode);
       be.upload(View<const float>(fewer.matrix(n * pooled, hidden)), out.storage.matrix(rows, hidden).row_range(first * pooled, n * pooled));
@@ -265,6 +315,12 @@ class Lmm {
     const auto load = [&]<class Model>(std::type_identity<Model>) -> AnyDecoder {
       return load_decoder<Model>(be, config_, named->tensors, owner, checkpoint_.has_pictures(), options.load);
     };
+    if constexpr (RankOps<B>) {
+      if (config_.reduction.drops.on()) {
+        if (config_.proxy_start == config_.layers) return load(std::type_identity<ReducedDecoder<B>>{});
+        if (config_.learned_proxies) return load(std::type_identity<ReducedProxyDecoder<B>>{});
+      }
+    }
     if (config_.proxy_start == config_.layers) return load(std::type_identity<PlainDecoder<B>>{});
     if (config_.learned_proxies) return load(std::type_identity<LearnedProxyDecoder<B>>{});
     return load(std::type_identity<ProxyDecoder<B>>{});
@@ -272,8 +328,8 @@ class Lmm {
 
   void require_vision() const {
     PROXYV_CHECK(encoder_.has_value(), ArgumentError, "the checkpoint is text-only: it cannot look at pictures");
-    PROXYV_CHECK(encoder_->config().patches() == tokens_per_crop(config_), ArgumentError, "the encoder gives ", encoder_->config().patches(),
-                 " tokens per crop, the decoder wants ", tokens_per_crop(config_));
+    PROXYV_CHECK(zip().on() || encoder_->config().patches() == tokens_per_crop(config_), ArgumentError, "the encoder gives ",
+                 encoder_->config().patches(), " tokens per crop, the decoder wants ", tokens_per_crop(config_));
   }
 
   index_t frame_side(const VideoOptions& options) const {
@@ -285,20 +341,53 @@ class Lmm {
     element_count(rows, hidden, "encode_video");
     return rows;
   }
+  const ZipSettings& zip() const { return config_.reduction.zip; }
 
   void count_encode(PlanBackend<B>& plan, index_t crops) const {
-    const index_t rows = crops * tokens_per_crop(config_);
-    run_encode(plan, View<const float>(nullptr, rows, processor_.values_per_patch()), {nullptr, rows, config_.hidden});
+    const index_t patches = crops * encoder_->config().patches();
+    run_encode(plan, View<const float>(nullptr, patches, processor_.values_per_patch()), {nullptr, crops * tokens_per_crop(config_), config_.hidden},
+               {crops - 1, crops > 1 ? index_t{1} : index_t{0}});
   }
 
   template <class E>
-  void run_encode(E& be, View<const float> pixels, Out<B> tokens) const {
+  void run_encode(E& be, View<const float> pixels, Out<B> tokens, GridShape grid) const {
     auto frame = be.frame();
     auto patches = frame.matrix(pixels.rows(), pixels.cols());
-    auto features = frame.matrix(pixels.rows(), encoder_->config().hidden);
+    auto features = frame.matrix(tokens.rows(), encoder_->config().hidden);
     be.upload(pixels, patches);
-    (*encoder_)(be, patches, features);
-    (*projector_)(be, features, tokens);
+    if (!zip().on()) {
+      (*encoder_)(be, patches, features);
+      return (*projector_)(be, features, tokens);
+    }
+    if constexpr (RankOps<E> && MergeOps<E>) {
+      const index_t crops = pixels.rows() / encoder_->config().patches(), dominant = zip().dominant;
+      std::vector<std::int32_t> kept(zip().layout == ZipLayout::stitched && crops > 1 ? static_cast<std::size_t>(crops * dominant) : 0);
+      encoder_->tapped(be, patches, [&](auto& engine, const ClipTap<B>& tap) {
+        const VisionZip<B> reduce(zip(), encoder_->config().heads, encoder_->config().patches() + 1);
+        reduce(engine, tap.cls_weights, tap.keys, tap.hidden, features, [&](index_t crop, const ZipChoice<B>& chosen) {
+          if (!kept.empty()) engine.download(Ids<B>(chosen.kept), Span<std::int32_t>(kept.data() + crop * dominant, dominant));
+        });
+      });
+      if (kept.empty()) return (*projector_)(be, features, tokens);
+      auto projected = frame.matrix(tokens.rows(), tokens.cols());
+      (*projector_)(be, features, projected);
+      stitch(be, projected, {kept.data(), crops, dominant}, grid, tokens);
+    } else {
+      PROXYV_CHECK(false, ArgumentError, "encode: the engine lacks the ops of VisionZip (RankOps, MergeOps)");
+    }
+  }
+
+  /// tokens = the rows of crops in the order of the stitched picture.
+  template <class E>
+  void stitch(E& be, In<B> crops, View<const std::int32_t> kept, GridShape grid, Out<B> tokens) const {
+    std::vector<std::int32_t> order;
+    for (const ZipSource& from : stitched_order(kept, zip(), grid.across, grid.down, encoder_->config().grid()))
+      order.push_back(static_cast<std::int32_t>(from.crop * zip().tokens() + from.row));
+    order.resize(static_cast<std::size_t>(tokens.rows()));  // a counting engine has chosen nothing
+    auto frame = be.frame();
+    auto ids = frame.template span<std::int32_t>(tokens.rows());
+    be.upload(Span<const std::int32_t>(order.data(), tokens.rows()), ids);
+    be.gather(crops, ids, tokens);
   }
 
   std::shared_ptr<const io::Checkpoint> files_;

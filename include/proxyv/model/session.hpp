@@ -35,7 +35,7 @@ class Session {
         model_(model),
         cache_(be, model.cache_shape(capacity)),
         logits_(be.template alloc<Elem<B>>(model.config().vocab)),
-        state_(be) {}
+        state_(be, model.stages_count()) {}
 
   /// Forgets the conversation before and runs a whole prompt.
   template <class Hook = NoHook>
@@ -129,7 +129,7 @@ class Session {
       if (!graph_ || sampling != recorded_)
         graph_.emplace(be_.record([this, sampling] { model_.step(be_, state_, cache_, logits(), sampling); }));
       recorded_ = sampling;
-      if (!state_stands_) state_.set(be_, pending_, cache_.next_position(), cache_.length(), step_);
+      if (!state_stands_) state_.set(be_, pending_, cache_, model_.stage_layers(), step_);
       be_.replay(*graph_);
       cache_.commit(1, cache_.next_position() + 1);
       return state_stands_ = true;

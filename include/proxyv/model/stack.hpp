@@ -14,6 +14,7 @@
 #include "proxyv/proxy/bilinear_pool.hpp"
 #include "proxyv/proxy/learned_pool.hpp"
 #include "proxyv/proxy/proxy_layer.hpp"
+#include "proxyv/proxy/token_layout.hpp"
 #include "proxyv/proxy/vision_update.hpp"
 
 namespace proxyv::inline v0 {
@@ -42,12 +43,19 @@ struct PrefillFrame {
   index_t layers = 0;   ///< of the whole decoder
   RowRange wanted;      ///< rows of the residual stream wanted after the last layer
   bool only_wanted = false;
-  Ids<B> focus_positions, focus_key_positions{};
+  OutIds<B> focus_positions;
+  Ids<B> focus_key_positions{};
   Rotary rotary;
   bool by_blocks = false;
   Grid grid;
   Savings savings;
   View<const std::uint8_t, SpaceOf<B>> mask;
+  // Models that drop tokens on the way.
+  const TokenLayout* layout = nullptr;  ///< the prompt as it was packed
+  index_t dropped = 0;               ///< vision rows gone so far
+  Span<const index_t> ranked_by{};   ///< rows that rank, as the prompt was packed
+  OutIds<B> alive{};                 ///< [vision] room: which rows of the packed prompt the vision rows are
+  OutIds<B> hidden{};                ///< [rows] room: positions of keys, where some are hidden
 };
 
 template <class B, DecoderConfig C>
@@ -120,9 +128,10 @@ struct ProxyStack {
   class Of {
     static_assert(Pool<B, C>::learned == Update<B, C>::learned,
                   "proxyv: ProxyStack: pool and update do not fit: BilinearPool goes with VisionUpdate, LearnedPool with SplatUpdate");
-    static constexpr bool is_learned = Pool<B, C>::learned;
 
    public:
+    static constexpr bool is_learned = Pool<B, C>::learned;
+
     template <class E>
     Of(E& be, const C& c, const DecoderWeights<B>& w, index_t first, index_t layers) : first_(first), pool_(pool(w)) {
       PROXYV_CHECK(layers == 0 || first == c.proxy_start, ArgumentError, "ProxyStack: begins at layer ", first,
@@ -197,7 +206,7 @@ struct ProxyStack {
     template <class E>
     ProxyStream<B> enter(E& be, Frame<Elem<B>, SpaceOf<B>>& frame, Stream<B>& s, const detail::PrefillFrame<B>& f) const {
       ProxyStream<B> p;
-      const index_t rest = s.rows() - s.vision, per_crop = f.grid.pooled_side() * f.grid.pooled_side();
+      const index_t rest = s.rows() - s.vision, per_crop = f.grid.crop_proxies();
       p.proxies = f.grid.crops * per_crop;
       p.focus = frame.matrix(p.proxies + rest, s.x.cols());
       p.positions = f.focus_positions;

@@ -26,7 +26,7 @@ class LearnedPool {
   template <class E>
     requires GemmOps<E> && ProxyOps<E> && SameTensorsAs<E, B>
   void operator()(E& be, In<B> full, Out<B> proxies, Out<B> splat, const Grid& grid) const {
-    const index_t tokens = grid.side * grid.side, n = w_.tokens.rows();
+    const index_t tokens = grid.crop_rows(), n = w_.tokens.rows();
     PROXYV_CHECK(full.rows() == grid.full_rows() && proxies.rows() == grid.crops * n && splat.rows() == full.rows() && splat.cols() == n,
                  ShapeError, "LearnedPool: ", full.rows(), " tokens to ", proxies.rows(), " proxies in ", grid.crops, " crops of ", tokens,
                  " tokens and ", n, " proxies");

@@ -22,6 +22,8 @@ namespace proxyv::inline v0 {
 struct ImageSlot {
   index_t crops = 0;
   bool video = false;
+  index_t tokens = 0;     ///< per crop when it is not what the model says, e.g. of a picture stitched into one run; 0: it is
+  bool newlines = true;   ///< a newline behind each crop
 };
 
 /// What a model says about its vision tokens.
@@ -54,11 +56,12 @@ class TokenLayout {
       }
       const ImageSlot& slot = images[image++];
       add_image(slot, cursor, semantics, newline, proxy);
-      cursor += slot.crops * (shape.tokens + 1);
+      cursor += slot.crops * stride_of(slot);
       vision_end = cursor - 1;
+      ends_in_newline_ = slot.newlines;
     }
     videos_ = !images.empty() && std::all_of(images.begin(), images.end(), [](const ImageSlot& slot) { return slot.video; });
-    cut_text(static_cast<index_t>(newline.size()));
+    cut_text(static_cast<index_t>(positions_.size() + newline.size()));
     finish(newline, proxy, vision_end);
   }
 
@@ -67,7 +70,7 @@ class TokenLayout {
   /// what is filled in, but it looks like any other row. Text beyond is cut.
   /// Source: prepare_inputs_labels_for_multimodal, llava_arch.py.
   TokenLayout padded(index_t crops, index_t text_tokens) const {
-    PROXYV_CHECK(crops >= newlines_ && text_tokens > 0 && !hides_rows(), ArgumentError, "TokenLayout: ", newlines_, " crops padded to ", crops, " and ",
+    PROXYV_CHECK(crops >= newlines_ && text_tokens > 0 && !hides_rows() && !own_sizes_, ArgumentError, "TokenLayout: ", newlines_, " crops padded to ", crops, " and ",
                  text(), " text tokens to ", text_tokens);
     const auto added = checked_mul(crops - newlines_, shape_.tokens + shape_.proxies + 1);
     PROXYV_CHECK(added.has_value() && *added <= most && text_tokens <= most, ArgumentError, "TokenLayout: too many tokens");
@@ -85,7 +88,7 @@ class TokenLayout {
   index_t text() const { return text_; }
   index_t proxies() const { return proxies_; }
   /// How many of them are the prompt's own; they stand first.
-  index_t own_vision() const { return own_crops_ * shape_.tokens; }
+  index_t own_vision() const { return own_vision_; }
   index_t own_newlines() const { return own_crops_; }
   index_t own_proxies() const { return own_crops_ * shape_.proxies; }
   index_t own_text() const { return static_cast<index_t>(text_ids_.size()); }
@@ -94,7 +97,10 @@ class TokenLayout {
   /// Whether rows were filled in.
   bool hides_rows() const { return !key_positions_.empty(); }
   const Semantics& semantics() const { return semantics_; }
-  index_t crops() const { return newlines_; }
+  /// Crops, filled ones too.
+  index_t crops() const { return own_sizes_ ? crops_ : newlines_; }
+  /// Whether some image is no run of crops as the model says: other tokens per crop, or no newlines.
+  bool own_sizes() const { return own_sizes_; }
   /// Vision, newline and text tokens: rows outside ProxyV layers and in the cache.
   index_t rows() const { return vision_ + newlines_ + text(); }
   const CropShape& crop_shape() const { return shape_; }
@@ -155,32 +161,40 @@ class TokenLayout {
     PROXYV_CHECK(ids.size() > placeholders, ArgumentError, "TokenLayout: a prompt needs at least one text token");
     index_t all = ids.size();
     for (const ImageSlot& slot : images) {
-      PROXYV_CHECK(slot.crops > 0 && shape_.tokens > 0, ArgumentError, "TokenLayout: an image of ", slot.crops, " crops of ", shape_.tokens,
+      const index_t per_crop = tokens_of(slot);
+      PROXYV_CHECK(slot.crops > 0 && per_crop > 0 && per_crop <= most, ArgumentError, "TokenLayout: an image of ", slot.crops, " crops of ", per_crop,
                    " tokens");
-      const auto tokens = checked_mul(slot.crops, shape_.tokens + shape_.proxies + 1);
+      const auto tokens = checked_mul(slot.crops, per_crop + shape_.proxies + 1);
       const auto sum = tokens ? checked_add(all, *tokens) : std::nullopt;
       PROXYV_CHECK(sum.has_value() && *sum <= most, ArgumentError, "TokenLayout: too many tokens");
       all = *sum;
     }
   }
 
+  index_t tokens_of(const ImageSlot& slot) const { return slot.tokens > 0 ? slot.tokens : shape_.tokens; }
+  /// Positions a crop takes.
+  index_t stride_of(const ImageSlot& slot) const { return tokens_of(slot) + (slot.newlines ? 1 : 0); }
+
   void add_image(const ImageSlot& slot, index_t start, const Semantics& semantics, std::vector<std::int32_t>& newline,
                  std::vector<std::int32_t>& proxy) {
-    const index_t stride = shape_.tokens + 1;
+    const index_t tokens = tokens_of(slot), stride = stride_of(slot);
     const bool shifted = semantics.subcrop_newline_without_base_offset && !slot.video;
+    crops_ += slot.crops;
+    own_sizes_ = own_sizes_ || tokens != shape_.tokens || !slot.newlines;
     for (index_t c = 0; c < slot.crops; ++c) {
-      for (index_t j = 0; j < shape_.tokens; ++j) positions_.push_back(static_cast<std::int32_t>(start + c * stride + j));
-      const index_t own = c * stride + shape_.tokens;
+      for (index_t j = 0; j < tokens; ++j) positions_.push_back(static_cast<std::int32_t>(start + c * stride + j));
+      if (!slot.newlines) continue;
+      const index_t own = c * stride + tokens;
       newline.push_back(static_cast<std::int32_t>(start + (shifted && c > 0 ? own - stride : own)));
     }
     for (index_t p = 0; p < slot.crops * shape_.proxies; ++p) proxy.push_back(static_cast<std::int32_t>(start + p));
   }
 
   /// Text is cut from the end; vision never is.
-  void cut_text(index_t crops) {
+  void cut_text(index_t taken) {
     if (shape_.max_length == 0) return;
-    const index_t room = shape_.max_length - crops * (shape_.tokens + 1);
-    PROXYV_CHECK(room >= 1, ArgumentError, "TokenLayout: ", crops, " crops leave no room for text in ", shape_.max_length, " tokens");
+    const index_t room = shape_.max_length - taken;
+    PROXYV_CHECK(room >= 1, ArgumentError, "TokenLayout: ", crops_, " crops leave no room for text in ", shape_.max_length, " tokens");
     if (own_text() > room) {
       text_ids_.resize(at(room));
       text_positions_.resize(at(room));
@@ -188,7 +202,7 @@ class TokenLayout {
   }
 
   void finish(const std::vector<std::int32_t>& newline, const std::vector<std::int32_t>& proxy, index_t vision_end) {
-    vision_ = static_cast<index_t>(positions_.size());
+    vision_ = own_vision_ = static_cast<index_t>(positions_.size());
     newlines_ = own_crops_ = static_cast<index_t>(newline.size());
     proxies_ = static_cast<index_t>(proxy.size());
     text_ = own_text();
@@ -206,7 +220,7 @@ class TokenLayout {
     const bool ends_in_text = last_text > vision_end;
     vision_end_ = vision_end;
     next_position_ = (ends_in_text ? last_text : vision_end) + 1;
-    last_row_ = ends_in_text ? vision_ + newlines_ + own_text() - 1 : vision_ + own_crops_ - 1;
+    last_row_ = ends_in_text ? vision_ + newlines_ + own_text() - 1 : ends_in_newline_ ? vision_ + own_crops_ - 1 : vision_ - 1;
     if (semantics_.next_token == NextToken::packed_last) last_row_ = rows() - 1;
     if (semantics_.decode_position == DecodePosition::packed) next_position_ = rows();
   }
@@ -244,7 +258,8 @@ class TokenLayout {
   CropShape shape_;
   bool videos_ = false;
   Semantics semantics_;
-  index_t vision_ = 0, newlines_ = 0, proxies_ = 0, text_ = 0, own_crops_ = 0, last_row_ = 0, next_position_ = 0;
+  index_t vision_ = 0, newlines_ = 0, proxies_ = 0, text_ = 0, own_vision_ = 0, own_crops_ = 0, crops_ = 0, last_row_ = 0, next_position_ = 0;
+  bool own_sizes_ = false, ends_in_newline_ = true;
   index_t vision_end_ = -1;  ///< position of the last image's end in reading order
   std::vector<TokenId> text_ids_;
   std::vector<std::int32_t> text_positions_, positions_, focus_positions_;

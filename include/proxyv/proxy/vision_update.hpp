@@ -33,7 +33,7 @@ struct SplatSpread {
     requires GemmOps<E> && ProxyOps<E>
   static void spread(E& be, const Small& small, const Wide& wide, const Splat& splat, const Grid& grid) {
     if (splat.empty()) return be.upsample(small, wide, grid);
-    const index_t tokens = grid.side * grid.side, n = splat.cols();
+    const index_t tokens = grid.crop_rows(), n = splat.cols();
     for (index_t c = 0; c < grid.crops; ++c)
       be.product(splat.row_range(c * tokens, tokens), small.row_range(c * n, n), wide.row_range(c * tokens, tokens), 0.f);
   }

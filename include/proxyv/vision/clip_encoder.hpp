@@ -86,6 +86,79 @@ void for_each_tensor(const ClipConfig& c, ClipWeights<B>& w, Visitor&& visit) {
   }
 }
 
+/// What a layer of the encoder leaves for choosing among its tokens: T = 1 + patches rows per crop, the class
+/// token first.
+template <class B>
+struct ClipTap {
+  Out<B> hidden;         ///< [crops * T, hidden] the layer's output
+  Out<B> keys;           ///< [crops * T, hidden] of k_proj with bias, all heads
+  Table<B> cls_weights;  ///< [crops * heads, T] attention of the class token; only this row of it is ever computed
+};
+
+/// One pre-norm block on all crops; each crop's rows see each other and nothing else.
+template <class B>
+class ClipLayer {
+ public:
+  ClipLayer(const typename ClipWeights<B>::Layer& w, index_t heads, Act act, float eps)
+      : norm1_(w.norm1_gain, w.norm1_bias, eps),
+        norm2_(w.norm2_gain, w.norm2_bias, eps),
+        q_(w.q, w.q_bias),
+        k_(w.k, w.k_bias),
+        v_(w.v, w.v_bias),
+        o_(w.o, w.o_bias),
+        fc1_(w.fc1, w.fc1_bias),
+        fc2_(w.fc2, w.fc2_bias),
+        heads_{heads, heads, w.q.rows() / heads},
+        act_(act) {}
+
+  /// x [crops * rows, hidden] in/out, crop after crop.
+  template <class E>
+  void operator()(E& be, Out<B> x, index_t rows) const {
+    run(be, x, rows, {}, [](const auto&...) {});
+  }
+  /// The same, and fills tap.keys and tap.cls_weights; x is tap.hidden.
+  template <class E>
+    requires RankOps<E>
+  void operator()(E& be, const ClipTap<B>& tap, index_t rows) const {
+    run(be, tap.hidden, rows, tap.keys, [&](index_t crop, In<B> q, const AttentionArgsOf<B>& args) {
+      be.attention_weights(q.row_range(0, 1), args, tap.cls_weights.row_range(crop * heads_.query, heads_.query));
+    });
+  }
+
+ private:
+  /// keys: where they are to be left; empty: nowhere. look(crop, q, args) sees what each crop's attention is about.
+  template <class E, class Look>
+  void run(E& be, Out<B> x, index_t rows, Out<B> keys, Look&& look) const {
+    const index_t n = x.rows(), d = x.cols();
+    {
+      auto frame = be.frame();
+      auto normed = frame.matrix(n, d), q = frame.matrix(n, d), v = frame.matrix(n, d);
+      const Out<B> k = keys.empty() ? frame.matrix(n, d) : keys;
+      norm1_(be, x, normed);
+      q_(be, normed, q);
+      k_(be, normed, k);
+      v_(be, normed, v);
+      for (index_t r = 0; r < n; r += rows) {
+        AttentionArgsOf<B> args(heads_);
+        args.add({.keys = k.row_range(r, rows), .values = v.row_range(r, rows), .visible = Visible::all});
+        be.attention(q.row_range(r, rows), normed.row_range(r, rows), args);
+        look(r / rows, In<B>(q.row_range(r, rows)), args);
+      }
+      o_(be, normed, x, {.beta = 1.f});
+    }
+    auto frame = be.frame();
+    auto normed = frame.matrix(n, d), inner = frame.matrix(n, fc1_.out());
+    norm2_(be, x, normed);
+    fc1_(be, normed, inner, {.act = act_});
+    fc2_(be, inner, x, {.beta = 1.f});
+  }
+
+  LayerNorm<B> norm1_, norm2_;
+  Linear<B> q_, k_, v_, o_, fc1_, fc2_;
+  Heads heads_;
+  Act act_;
+};
+
 /// Class token, patch and position embeddings, pre-norm blocks; features are the patch rows of the
 /// selected hidden state. Source: CLIPVisionModel of Hugging Face transformers; clip_encoder.py of LLaVA.
 template <class B>
@@ -99,16 +172,7 @@ class ClipEncoder {
     check_config(config);
     ClipWeights<B> complete = w;
     for_each_tensor<B>(config, complete, ShapeCheck<B>{});
-    for (const auto& l : complete.layers) {
-      layers_.push_back({.norm1 = LayerNorm<B>(l.norm1_gain, l.norm1_bias, config.norm_eps),
-                         .norm2 = LayerNorm<B>(l.norm2_gain, l.norm2_bias, config.norm_eps),
-                         .q = Linear<B>(l.q, l.q_bias),
-                         .k = Linear<B>(l.k, l.k_bias),
-                         .v = Linear<B>(l.v, l.v_bias),
-                         .o = Linear<B>(l.o, l.o_bias),
-                         .fc1 = Linear<B>(l.fc1, l.fc1_bias),
-                         .fc2 = Linear<B>(l.fc2, l.fc2_bias)});
-    }
+    for (const auto& l : complete.layers) layers_.emplace_back(l, config.heads, config.act, config.norm_eps);
     one_ = be.template alloc<Elem<B>>(1);
     const float one = 1.f;
     be.upload(View<const float>(&one, 1, 1), one_.matrix(1, 1));
@@ -121,31 +185,58 @@ class ClipEncoder {
   template <class E>
     requires GemmOps<E> && NormOps<E> && AttentionOps<E> && SameTensorsAs<E, B>
   void operator()(E& be, In<B> patches, Out<B> features) const {
-    const index_t per_crop = config_.patches();
-    PROXYV_CHECK(patches.rows() % per_crop == 0 && patches.cols() == config_.patch_width() && features.rows() == patches.rows() &&
-                     features.cols() == config_.hidden,
-                 ShapeError, "ClipEncoder: patches ", shape_text(patches.rows(), patches.cols()), " to features ",
-                 shape_text(features.rows(), features.cols()), ", wanted crops of ", shape_text(per_crop, config_.patch_width()));
+    check_patches(patches);
+    PROXYV_CHECK(features.rows() == patches.rows() && features.cols() == config_.hidden, ShapeError, "ClipEncoder: ", patches.rows(),
+                 " patches to features ", shape_text(features.rows(), features.cols()), ", wanted ",
+                 shape_text(patches.rows(), config_.hidden));
     require_workspace<B>(be, "ClipEncoder", [&](auto& plan) { encode(plan, patches, features); });
     encode(be, patches, features);
   }
 
+  /// Runs the encoder and hands reduce(engine, ClipTap) what the last layer it runs leaves, while it is there.
+  /// Throws ArgumentError when no layer runs. Workspace: as much again as reduce wants.
+  template <class E, class Reduce>
+    requires RankOps<E> && GemmOps<E> && NormOps<E> && AttentionOps<E> && SameTensorsAs<E, B>
+  void tapped(E& be, In<B> patches, Reduce&& reduce) const {
+    check_patches(patches);
+    PROXYV_CHECK(!layers_.empty(), ArgumentError, "ClipEncoder: select_layer ", config_.select_layer, " runs no layer, there is no attention to look at");
+    require_workspace<B>(be, "ClipEncoder", [&](auto& plan) { encode_tapped(plan, patches, reduce); });
+    encode_tapped(be, patches, reduce);
+  }
+
  private:
+  void check_patches(const In<B>& patches) const {
+    PROXYV_CHECK(patches.rows() % config_.patches() == 0 && patches.cols() == config_.patch_width(), ShapeError, "ClipEncoder: patches ",
+                 shape_text(patches.rows(), patches.cols()), ", wanted crops of ", shape_text(config_.patches(), config_.patch_width()));
+  }
+
   template <class E>
   void encode(E& be, In<B> patches, Out<B> features) const {
     const index_t per_crop = config_.patches(), rows = per_crop + 1, crops = patches.rows() / per_crop;
     auto frame = be.frame();
     auto x = frame.matrix(crops * rows, config_.hidden);
-    embed(be, patches, x);
-    pre_norm_(be, x, x);
-    for (const Layer& layer : layers_) run(be, layer, x);
+    begin(be, patches, x);
+    for (const auto& layer : layers_) layer(be, x, rows);
     for (index_t c = 0; c < crops; ++c) be.copy(x.row_range(c * rows + 1, per_crop), features.row_range(c * per_crop, per_crop));
   }
 
-  struct Layer {
-    LayerNorm<B> norm1, norm2;
-    Linear<B> q, k, v, o, fc1, fc2;
-  };
+  template <class E, class Reduce>
+  void encode_tapped(E& be, In<B> patches, Reduce&& reduce) const {
+    const index_t rows = config_.patches() + 1, crops = patches.rows() / config_.patches();
+    auto frame = be.frame();
+    const ClipTap<B> tap{frame.matrix(crops * rows, config_.hidden), frame.matrix(crops * rows, config_.hidden),
+                         frame.template matrix<float>(crops * config_.heads, rows)};
+    begin(be, patches, tap.hidden);
+    for (std::size_t i = 0; i + 1 < layers_.size(); ++i) layers_[i](be, tap.hidden, rows);
+    layers_.back()(be, tap, rows);
+    reduce(be, tap);
+  }
+
+  template <class E>
+  void begin(E& be, In<B> patches, Out<B> x) const {
+    embed(be, patches, x);
+    pre_norm_(be, x, x);
+  }
 
   /// x = [class; patches] + positions.
   template <class E>
@@ -159,43 +250,11 @@ class ClipEncoder {
     }
   }
 
-  template <class E>
-  void run(E& be, const Layer& layer, Out<B> x) const {
-    const index_t n = x.rows(), d = config_.hidden;
-    {
-      auto frame = be.frame();
-      auto normed = frame.matrix(n, d), q = frame.matrix(n, d), k = frame.matrix(n, d), v = frame.matrix(n, d);
-      layer.norm1(be, x, normed);
-      layer.q(be, normed, q);
-      layer.k(be, normed, k);
-      layer.v(be, normed, v);
-      attend(be, q, k, v, normed);
-      layer.o(be, normed, x, {.beta = 1.f});
-    }
-    auto frame = be.frame();
-    auto normed = frame.matrix(n, d), inner = frame.matrix(n, config_.ffn);
-    layer.norm2(be, x, normed);
-    layer.fc1(be, normed, inner, {.act = config_.act});
-    layer.fc2(be, inner, x, {.beta = 1.f});
-  }
-
-  /// Each crop's rows see each other and nothing else.
-  template <class E>
-  void attend(E& be, In<B> q, In<B> k, In<B> v, Out<B> seen) const {
-    const index_t rows = config_.patches() + 1;
-    const Heads heads{config_.heads, config_.heads, config_.hidden / config_.heads};
-    for (index_t r = 0; r < q.rows(); r += rows) {
-      AttentionArgsOf<B> args(heads);
-      args.add({.keys = k.row_range(r, rows), .values = v.row_range(r, rows), .visible = Visible::all});
-      be.attention(q.row_range(r, rows), seen.row_range(r, rows), args);
-    }
-  }
-
   ClipConfig config_;
   WeightOf<B> patch_;
   In<B> positions_, class_embedding_;
   LayerNorm<B> pre_norm_;
-  std::vector<Layer> layers_;
+  std::vector<ClipLayer<B>> layers_;
   Buffer<Elem<B>, SpaceOf<B>> one_;
 };
 

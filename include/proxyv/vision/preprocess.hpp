@@ -117,6 +117,12 @@ struct ImageProcessor {
     return aspect == ImageAspect::anyres ? proxyv::count_crops(width, height, pinpoints, crop_size) : 1;
   }
 
+  /// The grid of crops behind the base crop; nothing by nothing where there is none.
+  GridShape grid(index_t width, index_t height) const {
+    if (count_crops(width, height) == 1) return {0, 0};
+    return grid_shape(select_best_resolution(width, height, pinpoints), crop_size);
+  }
+
   /// The crops of an image, each crop_size x crop_size, base crop first.
   /// Throws ArgumentError for an empty image or members out of range.
   std::vector<Image> crops(const Image& image) const {

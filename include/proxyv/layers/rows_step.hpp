@@ -14,9 +14,9 @@ template <class B>
 struct RowsStream {
   Out<B> x;                          ///< [rows, hidden] residual stream, a row per conversation
   Table<B> rotary;                   ///< [rows, head_dim]
-  OutIds<B> positions{};             ///< [rows] that rotary is of
-  Rotary rope{};                     ///< how positions become rotary
   Span<KvCache<B>* const> caches{};  ///< [rows] no two the same; the token goes behind what each holds
+  OutIds<B> positions{};             ///< [rows] that rotary is of, where layers number positions anew
+  Rotary rope{};                     ///< how positions become rotary, for those
 };
 
 namespace detail {

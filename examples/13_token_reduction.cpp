@@ -1,5 +1,5 @@
-// Lesson 13. Token reduction. Another way to spend less on a picture: throw tokens away. PyramidDrop and FastV do
-// it between decoder layers, ranking tokens by how much the question's last word looks at them.
+// Lesson 13. Token reduction. Another way to spend less on a picture: throw tokens away. PyramidDrop and
+// FastV do it between decoder layers, ranking tokens by how much the question's last word looks at them.
 #include <algorithm>
 #include <cstdio>
 #include <iterator>
@@ -39,7 +39,8 @@ struct KeptRows {
 
 /// A question about a picture: what it costs, and which tokens it leaves.
 template <class Model>
-std::vector<std::int32_t> ask(const char* name, const pv::RuntimeConfig& config, const std::string& question) {
+std::vector<std::int32_t> ask(const char* name, const pv::RuntimeConfig& config,
+                              const std::string& question) {
   Engine loader({});
   const auto model = pv::random_decoder<Model>(loader, config, 7);
   const pv::TokenLayout layout = layout_of(model, question);
@@ -50,7 +51,8 @@ std::vector<std::int32_t> ask(const char* name, const pv::RuntimeConfig& config,
   session.start({layout, picture.view()}, {}, kept);
   if (name == nullptr) return kept.rows;
   std::printf("%-30s", name);
-  for (index_t layer = 0; layer < config.layers; ++layer) std::printf(" %4lld", static_cast<long long>(session.cache().length(layer)));
+  for (index_t layer = 0; layer < config.layers; ++layer)
+    std::printf(" %4lld", static_cast<long long>(session.cache().length(layer)));
   std::printf(" %8.1f\n", model.plan_prefill(layout).flops() / 1e6);
   session.generate({.max_tokens = 3});  // goes on as ever: each layer has its own cache length
   return kept.rows;
@@ -66,7 +68,8 @@ int main() {
   using Reduced = pv::ReducedDecoder<Engine>;
   std::printf("%-30s %24s\n", "", "cache rows by layer  MFLOP");
   ask<Reduced>("everything", plain, "What is the total?");
-  ask<Reduced>("PyramidDrop", with(pv::DropSchedule::pyramid_drop({1, 2, 3}, {0.5, 0.25, 0.125})), "What is the total?");
+  ask<Reduced>("PyramidDrop", with(pv::DropSchedule::pyramid_drop({1, 2, 3}, {0.5, 0.25, 0.125})),
+               "What is the total?");
   const auto fast = with(pv::DropSchedule::fast_v(2, 0.5));
   const auto total = ask<Reduced>("FastV", fast, "What is the total?");
 
@@ -81,11 +84,12 @@ int main() {
   const auto tea = ask<Reduced>(nullptr, fast, "And what does the tea cost");
   std::vector<std::int32_t> common;
   std::set_intersection(total.begin(), total.end(), tea.begin(), tea.end(), std::back_inserter(common));
-  std::printf("\nFastV keeps %zu tokens for one question, %zu for another; %s of them differ\n", total.size(), tea.size(),
-              common.size() == total.size() ? "none" : "some");
+  std::printf("\nFastV keeps %zu tokens for one question, %zu for another; %s of them differ\n", total.size(),
+              tea.size(), common.size() == total.size() ? "none" : "some");
 
   // A budget in, settings out: Vicuna-7B, five crops, fifty words.
   std::printf("\n%-14s %22s %8s\n", "save 50 %", "tokens in a layer", "saved");
-  for (const auto& p : pv::reduce::plan(pv::RuntimeConfig::from(pv::presets::Vicuna7B{}), pv::reduce::Budget::save(50)))
+  for (const auto& p :
+       pv::reduce::plan(pv::RuntimeConfig::from(pv::presets::Vicuna7B{}), pv::reduce::Budget::save(50)))
     std::printf("%-14s %22.1f %6.1f %%\n", p.method.c_str(), p.tokens, p.percent);
 }

@@ -25,7 +25,8 @@ struct Both : pv::presets::Tiny {
     return drops;
   }()};
 };
-using BothDecoder = pv::Decoder<Engine, Both, pv::DropStack<2>, pv::ProxyStack<2, pv::LearnedPool, pv::SplatUpdate>>;
+using BothDecoder =
+    pv::Decoder<Engine, Both, pv::DropStack<2>, pv::ProxyStack<2, pv::LearnedPool, pv::SplatUpdate>>;
 
 template <class Model>
 double mflop(const Model& model) {
@@ -37,16 +38,20 @@ double mflop(const Model& model) {
 
 int main() {
   Engine loader({});
-  const auto plain = pv::random_decoder<pv::PlainDecoder<Engine>>(loader, pv::reduce::Setting{}.on(pv::RuntimeConfig::from(Pyramid{})), 1);
+  const auto plain = pv::random_decoder<pv::PlainDecoder<Engine>>(
+      loader, pv::reduce::Setting{}.on(pv::RuntimeConfig::from(Pyramid{})), 1);
   const auto pyramid = pv::random_decoder<PyramidDecoder>(loader, {}, 1);
   const auto both = pv::random_decoder<BothDecoder>(loader, {}, 1);
-  std::printf("MFLOP: plain %.1f, PyramidDrop %.1f, FastV and learned proxies %.1f\n", mflop(plain), mflop(pyramid), mflop(both));
+  std::printf("MFLOP: plain %.1f, PyramidDrop %.1f, FastV and learned proxies %.1f\n", mflop(plain),
+              mflop(pyramid), mflop(both));
   if (!(mflop(pyramid) < mflop(plain) && mflop(both) < mflop(plain))) return 1;
 
   // Any checkpoint, whatever it was trained with: what papers call training-free.
   const std::string folder = "examples/receipts/baseline";
-  const pv::Lmm<Engine> zipped(loader, folder, {.reduction = pv::Reduction{.zip = {64, 16, pv::ZipLayout::crop_major}}});
-  const pv::Lmm<Engine> dropped(loader, folder, {.reduction = pv::Reduction{.drops = pv::DropSchedule::fast_v(2, 0.5)}});
+  const pv::Lmm<Engine> zipped(loader, folder,
+                               {.reduction = pv::Reduction{.zip = {64, 16, pv::ZipLayout::crop_major}}});
+  const pv::Lmm<Engine> dropped(loader, folder,
+                                {.reduction = pv::Reduction{.drops = pv::DropSchedule::fast_v(2, 0.5)}});
   std::printf("receipts: %lld of 144 tokens per crop\n", static_cast<long long>(zipped.crop_shape().tokens));
   if (zipped.crop_shape().tokens != 80 || !dropped.config().reduction.drops.on()) return 1;
 

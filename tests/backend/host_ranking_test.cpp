@@ -37,8 +37,9 @@ TEST_CASE("keep_top: the best, ascending; of equal scores the lower index; not-a
   CHECK(keep_top({1, 5, 3, 4}, 0, 2, 10) == Ints{11, 13});
   CHECK(keep_top({1, 5}, 0, 0).empty());
   CHECK(keep_top({}, 0, 0).empty());
-  CHECK(small::error_of<ShapeError>([] { keep_top({1, 2}, 0, 3); }) ==
-        "keep_top: 3 of scores [1, 2], 0 of them always; wanted one row and always <= kept <= scores");
+  CHECK(small::error_of<ShapeError>([] {
+          keep_top({1, 2}, 0, 3);
+        }) == "keep_top: 3 of scores [1, 2], 0 of them always; wanted one row and always <= kept <= scores");
 }
 
 TEST_CASE("renumber: ranks, equal numbers in their order") {
@@ -57,7 +58,9 @@ TEST_CASE("split_rest: every step-th of the rows that are not kept, the others m
   CHECK(all == Ints{1, 2, 5, 6, 7, 8, 9});
 }
 
-TEST_CASE("nearest: the largest cosine whatever the lengths; of equal ones the first target; zeros are right-angled to all") {
+TEST_CASE(
+    "nearest: the largest cosine whatever the lengths; of equal ones the first target; zeros are "
+    "right-angled to all") {
   const float metric[] = {1, 0, 5, 5, 0, 2, 100, 90, 0, 0, -1, 0};
   Ints targets{0, 1, 2}, merged{3, 4, 5}, to(3);
   ranking::nearest({metric, 6, 2}, span(targets), span(merged), span(to));

@@ -33,7 +33,10 @@ TEST_CASE("attention weights: of a query that sees nothing are zero, and only li
   Problem some(1, 9, {2, 1, 4}, true);
   const std::int32_t live = 4;
   some.memory.push_back(std::make_unique<Block>(9, 4, 3));
-  some.args.add({.keys = some.memory.back()->in(), .values = some.memory.back()->in(), .visible = Visible::all, .live = {&live, 1}});
+  some.args.add({.keys = some.memory.back()->in(),
+                 .values = some.memory.back()->in(),
+                 .visible = Visible::all,
+                 .live = {&live, 1}});
   small::Matrix wanted(2, 9);
   engine(1).attention_weights(some.q.in(), some.args, found);
   judge().attention_weights(some.q.in(), some.args, wanted);

@@ -1,4 +1,5 @@
-// ReduceCase: a file of token reduction: its configuration, its tensors in an engine's memory, its comparisons.
+// ReduceCase: a file of token reduction: its configuration, its tensors in an engine's memory, its
+// comparisons.
 #pragma once
 
 #include <algorithm>
@@ -15,9 +16,12 @@
 namespace golden {
 
 /// These files have no __metadata__ but "config", a JSON object with the kind in it.
-inline bool is_reduce_file(const GoldenFile& file) { return !file.has_text("kind") && file.has_text("config"); }
+inline bool is_reduce_file(const GoldenFile& file) {
+  return !file.has_text("kind") && file.has_text("config");
+}
 
-/// The configuration as JSON: Python writes an endless margin, of a file that leaves nothing to choose, as Infinity.
+/// The configuration as JSON: Python writes an endless margin, of a file that leaves nothing to choose, as
+/// Infinity.
 inline io::JsonValue reduce_config(const GoldenFile& file) {
   std::string text = file.text("config");
   const std::string endless = ": Infinity";
@@ -41,7 +45,9 @@ class ReduceCase {
   const io::JsonFields& config() const { return config_; }
   std::string kind() const { return config_.text("kind"); }
   index_t number(const char* key) const { return config_.index(key, 0, index_t{1} << 24); }
-  float eps(const io::JsonFields& fields) const { return static_cast<float>(fields.number_or("eps", 1e-5, 0.0, 1.0)); }
+  float eps(const io::JsonFields& fields) const {
+    return static_cast<float>(fields.number_or("eps", 1e-5, 0.0, 1.0));
+  }
   int threads() const { return settings_.threads; }
 
   B& maker() { return maker_; }
@@ -59,19 +65,20 @@ class ReduceCase {
     maker_.sync();
     return {store_->keep(std::move(buffer)), rows, cols};
   }
-  In<B> rows(const std::string& tensor, index_t rows, index_t cols) { return keep(file_.floats(tensor), rows, cols); }
-  /// The same in float whatever the elements are; f32 engines only.
-  View<const float, SpaceOf<B>> table(const std::string& tensor, index_t rows, index_t cols)
-    requires std::same_as<Elem<B>, float>
-  {
-    return this->rows(tensor, rows, cols);
+  In<B> rows(const std::string& tensor, index_t rows, index_t cols) {
+    return keep(file_.floats(tensor), rows, cols);
   }
+  /// The same in float whatever the elements are; f32 engines only.
+  View<const float, SpaceOf<B>> table(const std::string&tensor, index_t rows,
+                                      index_t cols) requires std::same_as < Elem<B>,
+  float > { return this->rows(tensor, rows, cols); }
   /// [heads, n, dim] per crop as rows [crops * n, heads * dim].
   In<B> heads_last(const std::string& tensor) {
     const auto s = file_.shape(tensor, 4);
     const std::vector<float> values = file_.floats(tensor);
     std::vector<float> all;
-    for (index_t c = 0; c < s[0]; ++c) append(all, rows_first(values.data() + c * s[1] * s[2] * s[3], s[1], s[2], s[3]));
+    for (index_t c = 0; c < s[0]; ++c)
+      append(all, rows_first(values.data() + c * s[1] * s[2] * s[3], s[1], s[2], s[3]));
     return keep(all, s[0] * s[2], s[1] * s[3]);
   }
 

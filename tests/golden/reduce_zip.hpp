@@ -1,4 +1,5 @@
-// Files of kind vision_zip and vision_zip_proxyv: the encoder's last layer, the choice, the layouts, learned proxies.
+// Files of kind vision_zip and vision_zip_proxyv: the encoder's last layer, the choice, the layouts, learned
+// proxies.
 #pragma once
 
 #include "golden/reduce_case.hpp"
@@ -17,7 +18,8 @@ struct ZipFound {
 
 /// The choice of all crops. keys, hidden [crops * rows, ...]; cls [crops * heads, rows].
 template <class B>
-ZipFound zip(ReduceCase<B>& c, const ZipSettings& settings, index_t heads, index_t rows, View<const float, SpaceOf<B>> cls, In<B> keys, In<B> hidden) {
+ZipFound zip(ReduceCase<B>& c, const ZipSettings& settings, index_t heads, index_t rows,
+             View<const float, SpaceOf<B>> cls, In<B> keys, In<B> hidden) {
   const VisionZip<B> zip(settings, heads, rows);
   const index_t crops = hidden.rows() / rows;
   ZipFound found;
@@ -49,7 +51,8 @@ ZipFound zip(ReduceCase<B>& c, const ZipSettings& settings, index_t heads, index
 
 /// Compares what the file has of it, under names that begin with `prefix`.
 template <class B>
-void check_zip(ReduceCase<B>& c, const std::string& prefix, const ZipFound& found, const ZipSettings& s, index_t crops, index_t rows, index_t width) {
+void check_zip(ReduceCase<B>& c, const std::string& prefix, const ZipFound& found, const ZipSettings& s,
+               index_t crops, index_t rows, index_t width) {
   const index_t rest = rows - s.dominant, merged = s.contextual == 0 ? 0 : rest - s.contextual;
   const auto same = [&](const char* name, const std::vector<std::int64_t>& ids, index_t n) {
     if (c.has(prefix + name)) c.same(prefix + name, ids, shape_of(crops, n));
@@ -65,12 +68,14 @@ void check_zip(ReduceCase<B>& c, const std::string& prefix, const ZipFound& foun
 }
 
 inline ZipSettings zip_settings(const io::JsonFields& fields) {
-  return {fields.index("dominant", 1, index_t{1} << 24), fields.index("contextual", 0, index_t{1} << 24), ZipLayout::crop_major};
+  return {fields.index("dominant", 1, index_t{1} << 24), fields.index("contextual", 0, index_t{1} << 24),
+          ZipLayout::crop_major};
 }
 
 template <class B>
 void check_vision_zip(ReduceCase<B>& c) {
-  const index_t heads = c.number("heads"), side = c.number("side"), grid_w = c.number("grid_w"), grid_h = c.number("grid_h");
+  const index_t heads = c.number("heads"), side = c.number("side"), grid_w = c.number("grid_w"),
+                grid_h = c.number("grid_h");
   const auto s = c.file().shape("in.x", 3);
   const index_t crops = s[0], rows = s[1], width = s[2];
   typename ClipWeights<B>::Layer w;
@@ -111,7 +116,8 @@ void check_vision_zip(ReduceCase<B>& c) {
   c.close("key_metric", metric, shape_of(crops, rows, width / heads));
 
   const auto choose = [&](const ZipSettings& settings) {
-    return zip(c, settings, heads, rows, c.keep(cls, crops * heads, rows), c.keep(keys, crops * rows, width), c.keep(hidden, crops * rows, width));
+    return zip(c, settings, heads, rows, c.keep(cls, crops * heads, rows), c.keep(keys, crops * rows, width),
+               c.keep(hidden, crops * rows, width));
   };
   const ZipSettings settings = zip_settings(c.config());
   const ZipFound found = choose(settings);
@@ -120,27 +126,31 @@ void check_vision_zip(ReduceCase<B>& c) {
 
   if (const io::JsonValue* extra = c.config().find("extra_settings")) {
     for (const io::JsonValue& one : io::as_array(*extra, c.config().place("extra_settings"))) {
-      const ZipSettings other = zip_settings(io::JsonFields(one, c.file().source().path(), "config.extra_settings."));
-      check_zip(c, "extra." + std::to_string(other.dominant) + "_" + std::to_string(other.contextual) + ".", choose(other), other, crops, rows, width);
+      const ZipSettings other =
+          zip_settings(io::JsonFields(one, c.file().source().path(), "config.extra_settings."));
+      check_zip(c, "extra." + std::to_string(other.dominant) + "_" + std::to_string(other.contextual) + ".",
+                choose(other), other, crops, rows, width);
     }
   }
 
   const io::JsonFields tie(c.config().require("tie", "an object"), c.file().source().path(), "config.tie.");
   const auto ts = c.file().shape("in.tie.hidden", 3), tk = c.file().shape("in.tie.keys", 4);
-  const ZipFound tied = zip(c, zip_settings(tie), tk[1], ts[1], c.table("in.tie.cls_attn", ts[0] * tk[1], ts[1]), c.heads_last("in.tie.keys"),
-                            c.rows("in.tie.hidden", ts[0] * ts[1], ts[2]));
+  const ZipFound tied =
+      zip(c, zip_settings(tie), tk[1], ts[1], c.table("in.tie.cls_attn", ts[0] * tk[1], ts[1]),
+          c.heads_last("in.tie.keys"), c.rows("in.tie.hidden", ts[0] * ts[1], ts[2]));
   check_zip(c, "tie.", tied, zip_settings(tie), ts[0], ts[1], ts[2]);
 }
 
 /// The two orders of one picture's tokens.
 template <class B>
-void check_layouts(ReduceCase<B>& c, const ZipFound& found, const ZipSettings& settings, index_t crops, index_t width, index_t grid_w, index_t grid_h,
-                   index_t side) {
+void check_layouts(ReduceCase<B>& c, const ZipFound& found, const ZipSettings& settings, index_t crops,
+                   index_t width, index_t grid_w, index_t grid_h, index_t side) {
   const index_t n = settings.tokens();
   const std::vector<std::int32_t> kept(found.keep.begin(), found.keep.end());
   std::vector<std::int64_t> source;
   std::vector<std::int32_t> rows;
-  for (const ZipSource& from : stitched_order({kept.data(), crops, settings.dominant}, settings, grid_w, grid_h, side)) {
+  for (const ZipSource& from :
+       stitched_order({kept.data(), crops, settings.dominant}, settings, grid_w, grid_h, side)) {
     source.insert(source.end(), {from.crop, from.row});
     rows.push_back(static_cast<std::int32_t>(from.crop * n + from.row));
   }
@@ -148,8 +158,8 @@ void check_layouts(ReduceCase<B>& c, const ZipFound& found, const ZipSettings& s
   const std::vector<float> newline = c.file().floats("in.newline", shape_of(width));
   std::vector<float> stitched, crop_major;
   c.run([&](auto& be) {
-    const Tensor<B> tokens(be, rows_of(found.tokens, crops * n, width)), ordered(be, crops * n, width), lined(be, crops * (n + 1), width),
-        line(be, rows_of(newline, 1, width));
+    const Tensor<B> tokens(be, rows_of(found.tokens, crops * n, width)), ordered(be, crops * n, width),
+        lined(be, crops * (n + 1), width), line(be, rows_of(newline, 1, width));
     const auto ids = put_ids<B>(be, {rows.data(), crops * n});
     be.gather(tokens.view(), ids.span(), ordered.view());
     for (index_t crop = 0; crop < crops; ++crop) {
@@ -166,11 +176,12 @@ void check_layouts(ReduceCase<B>& c, const ZipFound& found, const ZipSettings& s
 template <class B>
 void check_vision_zip_proxyv(ReduceCase<B>& c) {
   const auto sh = c.file().shape("in.hidden", 3), sk = c.file().shape("in.keys", 4);
-  const index_t crops = sh[0], rows = sh[1], heads = sk[1], d = c.number("d"), inner = c.number("h"), proxies = c.number("proxies");
+  const index_t crops = sh[0], rows = sh[1], heads = sk[1], d = c.number("d"), inner = c.number("h"),
+                proxies = c.number("proxies");
   const ZipSettings settings = zip_settings(c.config());
   const index_t n = settings.tokens(), all = crops * n;
-  const ZipFound found = zip(c, settings, heads, rows, c.table("in.cls_attn", crops * heads, rows), c.heads_last("in.keys"),
-                             c.rows("in.hidden", crops * rows, sh[2]));
+  const ZipFound found = zip(c, settings, heads, rows, c.table("in.cls_attn", crops * heads, rows),
+                             c.heads_last("in.keys"), c.rows("in.hidden", crops * rows, sh[2]));
   check_zip(c, "", found, settings, crops, rows, sh[2]);
 
   auto load = c.loader(c.file().source());
@@ -198,7 +209,8 @@ void check_vision_zip_proxyv(ReduceCase<B>& c) {
     std::vector<float> projected, logits, made, splat, after;
     c.run([&](auto& be) {
       logits.clear();
-      const Tensor<B> tokens(be, rows_of(found.tokens, all, sh[2])), x(be, all, d), few(be, crops * proxies, d), spread(be, all, proxies),
+      const Tensor<B> tokens(be, rows_of(found.tokens, all, sh[2])), x(be, all, d),
+          few(be, crops * proxies, d), spread(be, all, proxies),
           moved(be, rows_of(updated, crops * proxies, d)), keys(be, n, inner), scores(be, proxies, n);
       projector(be, tokens.view(), x.view());
       pool(be, x.view(), few.view(), spread.view(), grid);

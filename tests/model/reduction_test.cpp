@@ -55,10 +55,12 @@ TEST_CASE("drop schedule: every fault has its words") {
   CHECK(fault([](auto& s) { s.count = 9; }) == "more drops than there is room for");
   CHECK(fault([](auto& s) { s.rule = DropRule::none; }) == "a rule without drops, or drops without a rule");
   CHECK(fault([](auto& s) { s.rule = DropRule::fast_v; }) == "FastV drops once");
-  CHECK(fault([](auto& s) { s.rule = DropRule::fast_v_mask, s.count = 1, s.per_crop = true; }) == "the mask form of FastV does not rank per crop");
+  CHECK(fault([](auto& s) { s.rule = DropRule::fast_v_mask, s.count = 1, s.per_crop = true; }) ==
+        "the mask form of FastV does not rank per crop");
   CHECK(fault([](auto& s) { s.layers[0] = 0; }) == "a drop needs a layer before it and one after it");
   CHECK(fault([](auto& s) { s.layers[1] = 2; }) == "the layers of the drops must ascend");
   CHECK(fault([](auto& s) { s.keep[0].ratio = 1.5; }) == "a ratio must lie in 0..1");
   CHECK(fault([](auto& s) { s.keep[1].ratio = 0.75; }) == "later drops cannot keep more");
-  CHECK(small::error_of<ArgumentError>([] { DropSchedule::fast_v(8).check(8); }) == "vision reduction: a drop needs a layer before it and one after it");
+  CHECK(small::error_of<ArgumentError>([] { DropSchedule::fast_v(8).check(8); }) ==
+        "vision reduction: a drop needs a layer before it and one after it");
 }

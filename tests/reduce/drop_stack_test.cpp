@@ -17,7 +17,8 @@ const std::vector<ImageSlot> slots{{2}, {1}};  // 3 crops of 16 tokens
 template <class B>
 struct Reduced {
   using Model = ReducedDecoder<B>;
-  explicit Reduced(const DropSchedule& drops, const RuntimeConfig& c = config(4)) : be(options()), model(random_decoder<Model>(be, with(c, drops), 7)) {}
+  explicit Reduced(const DropSchedule& drops, const RuntimeConfig& c = config(4))
+      : be(options()), model(random_decoder<Model>(be, with(c, drops), 7)) {}
 
   B be;
   Model model;
@@ -36,7 +37,8 @@ TEMPLATE_TEST_CASE("drop stack: with nothing dropped it is a plain decoder", "",
   const auto plain = random_decoder<PlainDecoder<TestType>>(be, config(4), 7);
   const Question q(plain, two_images, slots);
   const Left wanted = prefill(plain, be, q);
-  for (const DropSchedule& drops : {DropSchedule{}, DropSchedule::fast_v(1, 0.0), DropSchedule::fast_v(3, 0.0, DropRule::fast_v_mask)}) {
+  for (const DropSchedule& drops :
+       {DropSchedule{}, DropSchedule::fast_v(1, 0.0), DropSchedule::fast_v(3, 0.0, DropRule::fast_v_mask)}) {
     const Reduced<TestType> reduced(drops);
     CHECK(same(prefill(reduced.model, be, q), wanted));
   }
@@ -113,11 +115,13 @@ TEMPLATE_TEST_CASE("drop stack: dropping and hiding are the same to those that s
   Matrix out(1, 32);
   KvCache<TestType> cache(mask.be, mask.model.cache_shape(96));
   mask.model.prefill(mask.be, {q.layout, q.features}, cache, out);
-  CHECK_THAT(error_of<ArgumentError>([&] { mask.model.append(mask.be, small::span_of(two_images).first(1), cache, out); }),
+  CHECK_THAT(error_of<ArgumentError>(
+                 [&] { mask.model.append(mask.be, small::span_of(two_images).first(1), cache, out); }),
              ContainsSubstring("the mask form of FastV ranks anew for every token"));
 }
 
-TEMPLATE_TEST_CASE("drop stack: later turns, token by token, in one go, and by recorded steps", "", R, EigenBackend) {
+TEMPLATE_TEST_CASE("drop stack: later turns, token by token, in one go, and by recorded steps", "", R,
+                   EigenBackend) {
   for (const DropSchedule& drops : {pyramid, fast, per_crop(pyramid)}) {
     Reduced<TestType> reduced(drops);
     const Question q(reduced.model, two_images, slots);
@@ -130,9 +134,12 @@ TEMPLATE_TEST_CASE("drop stack: later turns, token by token, in one go, and by r
       CHECK(cache.length() == q.layout.rows() + 5);
       return out.values;
     };
-    const auto together = run([&](auto& cache, Matrix& out) { reduced.model.append(reduced.be, small::span_of(more), cache, out); });
+    const auto together = run([&](auto& cache, Matrix& out) {
+      reduced.model.append(reduced.be, small::span_of(more), cache, out);
+    });
     const auto apart = run([&](auto& cache, Matrix& out) {
-      for (index_t i = 0; i < 5; ++i) reduced.model.append(reduced.be, small::span_of(more).part(i, 1), cache, out);
+      for (index_t i = 0; i < 5; ++i)
+        reduced.model.append(reduced.be, small::span_of(more).part(i, 1), cache, out);
     });
     const auto steps = run([&](auto& cache, Matrix& out) {
       StepState<TestType> state(reduced.be, reduced.model.stages_count());
@@ -147,7 +154,8 @@ TEMPLATE_TEST_CASE("drop stack: later turns, token by token, in one go, and by r
   }
 }
 
-TEMPLATE_TEST_CASE("drop stack: a session talks, goes back to a mark, and not into a prompt", "", R, EigenBackend) {
+TEMPLATE_TEST_CASE("drop stack: a session talks, goes back to a mark, and not into a prompt", "", R,
+                   EigenBackend) {
   Reduced<TestType> reduced(pyramid);
   const Question q(reduced.model, two_images, slots);
   Session<ReducedDecoder<TestType>> chat(reduced.be, reduced.model, 128);
@@ -160,7 +168,10 @@ TEMPLATE_TEST_CASE("drop stack: a session talks, goes back to a mark, and not in
   chat.say(small::span_of(question));
   CHECK(chat.generate({.max_tokens = 6}) == first);
   CHECK(chat.cache().length(3) == chat.cache().length() - 36);
-  CHECK_THAT(error_of<ArgumentError>([&] { chat.rewind({5, 5}); }), ContainsSubstring("inside a prompt of 56 rows whose vision tokens were partly dropped"));
+  CHECK_THAT(error_of<ArgumentError>([&] {
+               chat.rewind({5, 5});
+             }),
+             ContainsSubstring("inside a prompt of 56 rows whose vision tokens were partly dropped"));
   chat.start({q.layout, q.features});
   CHECK(chat.cache().length(3) == q.layout.rows() - 36);
   const Question text(reduced.model, {1, 2, 3}, {});
@@ -181,7 +192,8 @@ TEMPLATE_TEST_CASE("drop stack: learned proxies over the tokens that are left", 
     Semantics semantics;
     semantics.subcrop_newline_without_base_offset = false;
     const TokenLayout straight(small::span_of(q.ids), small::span_of(slots), whole.crop_shape(), semantics);
-    const auto renumbered = random_decoder<Model>(be, with(c, per_crop(DropSchedule::pyramid_drop({1}, {1.0}))), 7);
+    const auto renumbered =
+        random_decoder<Model>(be, with(c, per_crop(DropSchedule::pyramid_drop({1}, {1.0}))), 7);
     const auto run = [&](const auto& model) {
       KvCache<TestType> cache(be, model.cache_shape(96));
       Matrix out(1, 32);
@@ -191,9 +203,15 @@ TEMPLATE_TEST_CASE("drop stack: learned proxies over the tokens that are left", 
     CHECK(deviation(run(renumbered), run(whole)) < 1e-6);
   }
   SECTION("some of them: saved work changes nothing, and later turns work") {
-    for (const DropSchedule& drops : {per_crop(DropSchedule::fast_v(1, 0.5)), per_crop(DropSchedule::fast_v(2, 0.5)), per_crop(DropSchedule::pyramid_drop({1}, {0.4}))}) {
+    for (const DropSchedule& drops :
+         {per_crop(DropSchedule::fast_v(1, 0.5)), per_crop(DropSchedule::fast_v(2, 0.5)),
+          per_crop(DropSchedule::pyramid_drop({1}, {0.4}))}) {
       const auto model = random_decoder<Model>(be, with(c, drops), 7);
-      CHECK(small::deviation(logits(model, q), logits(model, q, {.savings = {.folded_update = false, .split_attention = true, .dead_rows = false}})) < 1e-4);
+      CHECK(small::deviation(
+                logits(model, q),
+                logits(model, q,
+                       {.savings = {.folded_update = false, .split_attention = true, .dead_rows = false}})) <
+            1e-4);
       CHECK(small::deviation(logits(model, q), prefill(whole, be, q).logits) > 1e-3);
       R judge(options());
       const auto judged = random_decoder<ReducedProxyDecoder<R>>(judge, with(c, drops), 7);
@@ -211,7 +229,8 @@ TEMPLATE_TEST_CASE("drop stack: learned proxies over the tokens that are left", 
   }
   SECTION("the masked plain form is refused") {
     const auto model = random_decoder<Model>(be, with(c, per_crop(DropSchedule::fast_v(1, 0.5))), 7);
-    CHECK_THAT(error_of<ArgumentError>([&] { prefill(model, be, q, {.savings = Savings::none()}); }), ContainsSubstring("leave split_attention on"));
+    CHECK_THAT(error_of<ArgumentError>([&] { prefill(model, be, q, {.savings = Savings::none()}); }),
+               ContainsSubstring("leave split_attention on"));
   }
 }
 
@@ -233,8 +252,10 @@ TEST_CASE("drop stack: a prompt that ends in an image is ranked by its newline, 
   Reduced<R> reduced(fast);
   const Question ends(reduced.model, {1, 2, image}, {{1}});
   CHECK(logits(reduced.model, ends).size() == 32);
-  const Question bare(reduced.model, {1, 2, image}, {{.crops = 1, .video = false, .tokens = 16, .newlines = false}});
-  CHECK_THAT(error_of<ArgumentError>([&] { logits(reduced.model, bare); }), ContainsSubstring("ends in a vision token"));
+  const Question bare(reduced.model, {1, 2, image},
+                      {{.crops = 1, .video = false, .tokens = 16, .newlines = false}});
+  CHECK_THAT(error_of<ArgumentError>([&] { logits(reduced.model, bare); }),
+             ContainsSubstring("ends in a vision token"));
 }
 
 TEST_CASE("drop stack: impossible schedules are named") {
@@ -242,17 +263,27 @@ TEST_CASE("drop stack: impossible schedules are named") {
   const auto wrong = [&](const DropSchedule& drops, const RuntimeConfig& c = config(4)) {
     return error_of<ArgumentError>([&] { random_decoder<ReducedDecoder<R>>(be, with(c, drops), 7); });
   };
-  CHECK(wrong(DropSchedule::fast_v(4, 0.5)) == "vision reduction: a drop needs a layer before it and one after it");
-  CHECK(wrong(DropSchedule::pyramid_drop({2, 2}, {0.5, 0.25})) == "vision reduction: the layers of the drops must ascend");
-  CHECK(wrong(DropSchedule::pyramid_drop({1, 2}, {0.25, 0.5})) == "vision reduction: later drops cannot keep more");
-  CHECK_THAT(error_of<ArgumentError>([&] { random_decoder<PlainDecoder<R>>(be, with(config(4), fast), 7); }), ContainsSubstring("no stack is a DropStack"));
+  CHECK(wrong(DropSchedule::fast_v(4, 0.5)) ==
+        "vision reduction: a drop needs a layer before it and one after it");
+  CHECK(wrong(DropSchedule::pyramid_drop({2, 2}, {0.5, 0.25})) ==
+        "vision reduction: the layers of the drops must ascend");
+  CHECK(wrong(DropSchedule::pyramid_drop({1, 2}, {0.25, 0.5})) ==
+        "vision reduction: later drops cannot keep more");
+  CHECK_THAT(error_of<ArgumentError>([&] { random_decoder<PlainDecoder<R>>(be, with(config(4), fast), 7); }),
+             ContainsSubstring("no stack is a DropStack"));
   using Late = Decoder<R, RuntimeConfig, Stack<2, DecoderLayer>, DropStack<2>>;
-  CHECK_THAT(error_of<ArgumentError>([&] { random_decoder<Late>(be, with(config(4), fast), 7); }), ContainsSubstring("DropStack: layer 1 ranks vision tokens, the stack is layers 2..3"));
+  CHECK_THAT(error_of<ArgumentError>([&] { random_decoder<Late>(be, with(config(4), fast), 7); }),
+             ContainsSubstring("DropStack: layer 1 ranks vision tokens, the stack is layers 2..3"));
   using Model = ReducedProxyDecoder<R>;
-  CHECK_THAT(error_of<ArgumentError>([&] { random_decoder<Model>(be, with(config(2, true), fast), 7); }), ContainsSubstring("must be ranked per crop"));
-  CHECK_THAT(error_of<ArgumentError>([&] { random_decoder<Model>(be, with(config(2, true), per_crop(DropSchedule::fast_v(1, 0.8))), 7); }),
+  CHECK_THAT(error_of<ArgumentError>([&] { random_decoder<Model>(be, with(config(2, true), fast), 7); }),
+             ContainsSubstring("must be ranked per crop"));
+  CHECK_THAT(error_of<ArgumentError>([&] {
+               random_decoder<Model>(be, with(config(2, true), per_crop(DropSchedule::fast_v(1, 0.8))), 7);
+             }),
              ContainsSubstring("3 tokens of a crop are left for 4 proxies"));
-  CHECK_THAT(error_of<ArgumentError>([&] { random_decoder<Model>(be, with(config(2, false), per_crop(fast)), 7); }), ContainsSubstring("wanted learned proxies"));
+  CHECK_THAT(
+      error_of<ArgumentError>([&] { random_decoder<Model>(be, with(config(2, false), per_crop(fast)), 7); }),
+      ContainsSubstring("wanted learned proxies"));
 }
 
 TEST_CASE("drop stack: one composition by hand, between plain stacks") {
@@ -268,7 +299,8 @@ TEST_CASE("drop stack: one composition by hand, between plain stacks") {
 TEMPLATE_TEST_CASE("drop stack: conversations side by side get what each gets alone", "", R, EigenBackend) {
   for (const DropSchedule& drops : {pyramid, fast}) {
     Reduced<TestType> reduced(drops);
-    const Question q(reduced.model, two_images, slots), other(reduced.model, {1, image, 9, 8, 7}, {{1}}), text(reduced.model, {4, 5, 6}, {});
+    const Question q(reduced.model, two_images, slots), other(reduced.model, {1, image, 9, 8, 7}, {{1}}),
+        text(reduced.model, {4, 5, 6}, {});
     BatchSession<ReducedDecoder<TestType>> batch(reduced.be, reduced.model, 3, 96);
     for (const Question* one : {&q, &other, &text}) batch.start({one->layout, one->features});
     const auto together = batch.generate({.max_tokens = 6});
@@ -285,12 +317,14 @@ TEMPLATE_TEST_CASE("drop stack: conversations side by side get what each gets al
   BatchSession<ReducedDecoder<TestType>> batch(mask.be, mask.model, 1, 96);
   batch.start({q.layout, q.features});
   batch.next_tokens();
-  CHECK_THAT(error_of<ArgumentError>([&] { batch.next_tokens(); }), ContainsSubstring("ranks anew for every token"));
+  CHECK_THAT(error_of<ArgumentError>([&] { batch.next_tokens(); }),
+             ContainsSubstring("ranks anew for every token"));
 }
 
 TEST_CASE("drop stack: a padded row is refused") {
   Reduced<R> reduced(fast);
   const Question q(reduced.model, two_images, slots);
   const TokenLayout padded = q.layout.padded(4, 9);
-  CHECK_THAT(error_of<ArgumentError>([&] { reduced.model.plan_prefill(padded); }), ContainsSubstring("a padded row, and the model drops vision tokens"));
+  CHECK_THAT(error_of<ArgumentError>([&] { reduced.model.plan_prefill(padded); }),
+             ContainsSubstring("a padded row, and the model drops vision tokens"));
 }

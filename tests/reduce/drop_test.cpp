@@ -41,13 +41,15 @@ TEST_CASE("drop_rows: rows, positions, rotation and the numbers of what is left"
       if (!renumber) CHECK(s.positions[i] == layout.positions()[old]);
     }
     CHECK(Ints(alive.begin(), alive.begin() + 3) == kept);
-    // Reading order: text, patches 1 and 2 of crop 0, both newlines (the second sits where the first does), patch 3 of crop 1, text.
+    // Reading order: text, patches 1 and 2 of crop 0, both newlines (the second sits where the first does),
+    // patch 3 of crop 1, text.
     if (renumber) CHECK(Ints(s.positions.begin(), s.positions.end()) == Ints{1, 2, 5, 3, 4, 0, 6, 7});
     Matrix wanted(s.rows(), 4);
     be.rotary_table(s.positions, s.rope, wanted);
     CHECK(small::same_bits(small::values(s.rotary), wanted.values));
     CHECK(cache.length(0) - cache.length(1) == 5);
-    CHECK(cache.next_position(0) - cache.next_position(1) == (renumber ? layout.next_position() - s.rows() : 0));
+    CHECK(cache.next_position(0) - cache.next_position(1) ==
+          (renumber ? layout.next_position() - s.rows() : 0));
   }
 }
 

@@ -47,6 +47,8 @@ TEST_CASE("reduce plan: proposals keep to the budget, and the next milder one wo
 }
 
 TEST_CASE("reduce plan: budgets that mean nothing are refused") {
-  for (const auto& budget : {reduce::Budget{}, reduce::Budget::save(100), reduce::Budget::at_most_tokens(-1), reduce::Budget::save(NAN)})
-    CHECK_THAT(small::error_of<ArgumentError>([&] { reduce::plan(vicuna, budget); }), ContainsSubstring("reduce::plan: at most"));
+  for (const auto& budget : {reduce::Budget{}, reduce::Budget::save(100), reduce::Budget::at_most_tokens(-1),
+                             reduce::Budget::save(NAN)})
+    CHECK_THAT(small::error_of<ArgumentError>([&] { reduce::plan(vicuna, budget); }),
+               ContainsSubstring("reduce::plan: at most"));
 }

@@ -49,7 +49,8 @@ TEST_CASE("attention scores: the mean over heads and ranking rows of what each r
     double total = 0.0, own = 0.0;
     for (index_t k = 0; k < 5; ++k) {
       double dot = 0.0;
-      for (index_t d = 0; d < 4; ++d) dot += double{queries.view()(1, h * 4 + d)} * double{keys.view()(k, h / 2 * 4 + d)};
+      for (index_t d = 0; d < 4; ++d)
+        dot += double{queries.view()(1, h * 4 + d)} * double{keys.view()(k, h / 2 * 4 + d)};
       total += own = std::exp(dot / 2.0);
     }
     by_hand += own / total / 8.0;

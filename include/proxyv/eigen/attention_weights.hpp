@@ -18,7 +18,8 @@ inline void weigh_keys(const float* q, float* weights, index_t query, index_t kv
     const index_t n = g.keys.rows(), live = g.live.empty() ? n : index_t{g.live[0]};
     if (live > 0) {
       const auto* keys = reinterpret_cast<const std::byte*>(g.keys.row(0) + kv * dim);
-      gemv_part<float>(q, dim, 1, dim, keys, g.keys.stride() * static_cast<index_t>(sizeof(float)), live, false, row, n);
+      gemv_part<float>(q, dim, 1, dim, keys, g.keys.stride() * static_cast<index_t>(sizeof(float)), live,
+                       false, row, n);
       const KeyBlock block(args, g, 0, live);
       const index_t limit = block.limit(query, 1);
       block.hide(query, row, limit);
@@ -29,7 +30,8 @@ inline void weigh_keys(const float* q, float* weights, index_t query, index_t kv
   }
   const index_t n = args.keys();
   if (n == 0) return;
-  if (row_max(weights, n) == minus_infinity && std::none_of(weights, weights + n, [](float w) { return std::isnan(w); })) {
+  if (row_max(weights, n) == minus_infinity &&
+      std::none_of(weights, weights + n, [](float w) { return std::isnan(w); })) {
     std::fill_n(weights, n, 0.f);  // sees nothing
     return;
   }
@@ -37,7 +39,8 @@ inline void weigh_keys(const float* q, float* weights, index_t query, index_t kv
 }
 
 /// weights [queries * query heads, keys].
-inline void attention_weights(View<const float> q, const HostAttention& args, View<float> weights, int threads) {
+inline void attention_weights(View<const float> q, const HostAttention& args, View<float> weights,
+                              int threads) {
   const Heads& heads = args.heads;
   const index_t group = heads.query / heads.kv;
   each_row(threads, weights.rows(), args.keys() * heads.dim, [&](index_t i) {

@@ -1,5 +1,5 @@
-// Reduction: which vision tokens a model drops, where, and how many stay. Plain numbers, at compile time or read
-// from a checkpoint.
+// Reduction: which vision tokens a model drops, where, and how many stay. Plain numbers, at compile time or
+// read from a checkpoint.
 #pragma once
 
 #include <array>
@@ -15,7 +15,8 @@ namespace proxyv::inline v0 {
 /// How a picture's reduced tokens are laid out for the decoder.
 enum class ZipLayout : std::uint8_t {
   crop_major,  ///< crop after crop, a newline behind each: what ProxyV and this library's prompts want
-  stitched,    ///< the authors' any-resolution order, without newlines; a single crop is one run with one newline
+  stitched,    ///< the authors' any-resolution order, without newlines; a single crop is one run with one
+               ///< newline
 };
 
 /// VisionZip, in the encoder. Defaults: the authors'.
@@ -30,9 +31,10 @@ struct ZipSettings {
 
   /// Throws ArgumentError when a crop of so many patches cannot give these tokens.
   void check(index_t patches) const {
-    PROXYV_CHECK(dominant >= 1 && contextual >= 0 && dominant <= patches + 1 && contextual <= patches + 1 - dominant, ArgumentError, "VisionZip: ",
-                 dominant, " dominant and ", contextual, " contextual tokens of ", patches,
-                 " patches and the class token, wanted at least 1 and 0, and no more than there are");
+    PROXYV_CHECK(
+        dominant >= 1 && contextual >= 0 && dominant <= patches + 1 && contextual <= patches + 1 - dominant,
+        ArgumentError, "VisionZip: ", dominant, " dominant and ", contextual, " contextual tokens of ",
+        patches, " patches and the class token, wanted at least 1 and 0, and no more than there are");
   }
   friend constexpr bool operator==(const ZipSettings&, const ZipSettings&) = default;
 };
@@ -45,8 +47,8 @@ enum class Rounding : std::uint8_t {
 
 /// How many of n tokens stay.
 struct Keep {
-  double ratio = 1.0;   ///< of the original count
-  index_t count = -1;   ///< this many instead, when >= 0
+  double ratio = 1.0;  ///< of the original count
+  index_t count = -1;  ///< this many instead, when >= 0
   Rounding rounding = Rounding::down;
 
   static constexpr Keep exactly(index_t n) { return {1.0, n, Rounding::down}; }
@@ -65,12 +67,14 @@ struct Keep {
 /// Who ranks the tokens, and what becomes of positions.
 enum class DropRule : std::uint8_t {
   none,
-  pyramid_drop,  ///< the layer behind the drop ranks with its own norm, queries and keys; positions are renumbered
+  pyramid_drop,  ///< the layer behind the drop ranks with its own norm, queries and keys; positions are
+                 ///< renumbered
   fast_v,        ///< the layer before the drop ranks with its own attention; positions stay
   fast_v_mask,   ///< the same, but nothing leaves: the keys of the others are hidden from there on
 };
 
-/// Drops inside the decoder: after layers[i] layers have run, keep[i] of the prompt's original vision tokens stay.
+/// Drops inside the decoder: after layers[i] layers have run, keep[i] of the prompt's original vision tokens
+/// stay.
 struct DropSchedule {
   static constexpr index_t most = 8;
 
@@ -78,23 +82,27 @@ struct DropSchedule {
   index_t count = 0;
   std::array<index_t, most> layers{};
   std::array<Keep, most> keep{};
-  bool per_crop = false;  ///< rank and count within each crop, so that every crop keeps equally many: what learned proxies need
+  bool per_crop = false;  ///< rank and count within each crop, so that every crop keeps equally many: what
+                          ///< learned proxies need
 
   constexpr bool on() const { return count > 0; }
 
   /// PyramidDrop (arXiv 2410.17247): e.g. {8, 16, 24}, {0.5, 0.25, 0.125}.
-  static constexpr DropSchedule pyramid_drop(std::initializer_list<index_t> layers, std::initializer_list<double> ratios) {
+  static constexpr DropSchedule pyramid_drop(std::initializer_list<index_t> layers,
+                                             std::initializer_list<double> ratios) {
     DropSchedule s;
     s.rule = DropRule::pyramid_drop;
-    PROXYV_CHECK(layers.size() == ratios.size() && layers.size() <= std::size_t{most}, ArgumentError, "PyramidDrop: ", layers.size(), " layers and ",
-                 ratios.size(), " ratios, wanted equally many, at most ", most);
+    PROXYV_CHECK(layers.size() == ratios.size() && layers.size() <= std::size_t{most}, ArgumentError,
+                 "PyramidDrop: ", layers.size(), " layers and ", ratios.size(),
+                 " ratios, wanted equally many, at most ", most);
     for (const index_t layer : layers) s.layers[static_cast<std::size_t>(s.count++)] = layer;
     index_t i = 0;
     for (const double ratio : ratios) s.keep[static_cast<std::size_t>(i++)].ratio = ratio;
     return s;
   }
   /// FastV (arXiv 2403.06764): K layers see everything, then `dropped` of the tokens are gone.
-  static constexpr DropSchedule fast_v(index_t k = 2, double dropped = 0.5, DropRule rule = DropRule::fast_v) {
+  static constexpr DropSchedule fast_v(index_t k = 2, double dropped = 0.5,
+                                       DropRule rule = DropRule::fast_v) {
     DropSchedule s;
     s.rule = rule;
     s.count = 1;
@@ -102,10 +110,12 @@ struct DropSchedule {
     s.keep[0] = {1.0 - dropped, -1, Rounding::half_even};
     return s;
   }
-  /// The even schedule of the PyramidDrop paper: `stages` runs of layers, each with lambda times the tokens before it.
+  /// The even schedule of the PyramidDrop paper: `stages` runs of layers, each with lambda times the tokens
+  /// before it.
   static DropSchedule even_pyramid(index_t decoder_layers, index_t stages, double lambda) {
-    PROXYV_CHECK(stages >= 1 && stages <= most + 1 && decoder_layers >= stages, ArgumentError, "PyramidDrop: ", stages, " stages of ", decoder_layers,
-                 " layers, wanted 1..", most + 1, " and a layer for each");
+    PROXYV_CHECK(stages >= 1 && stages <= most + 1 && decoder_layers >= stages, ArgumentError,
+                 "PyramidDrop: ", stages, " stages of ", decoder_layers, " layers, wanted 1..", most + 1,
+                 " and a layer for each");
     DropSchedule s;
     s.rule = DropRule::pyramid_drop;
     for (index_t i = 1; i < stages; ++i) {
@@ -130,10 +140,12 @@ struct DropSchedule {
     if (rule == DropRule::fast_v_mask && per_crop) return "the mask form of FastV does not rank per crop";
     for (index_t i = 0; i < count; ++i) {
       const auto at = static_cast<std::size_t>(i);
-      if (layers[at] < 1 || layers[at] >= decoder_layers) return "a drop needs a layer before it and one after it";
+      if (layers[at] < 1 || layers[at] >= decoder_layers)
+        return "a drop needs a layer before it and one after it";
       if (i > 0 && layers[at] <= layers[at - 1]) return "the layers of the drops must ascend";
       if (!(keep[at].ratio >= 0.0 && keep[at].ratio <= 1.0)) return "a ratio must lie in 0..1";
-      if (i > 0 && keep[at].count < 0 && keep[at - 1].count < 0 && keep[at].ratio > keep[at - 1].ratio) return "later drops cannot keep more";
+      if (i > 0 && keep[at].count < 0 && keep[at - 1].count < 0 && keep[at].ratio > keep[at - 1].ratio)
+        return "later drops cannot keep more";
     }
     return nullptr;
   }

@@ -6,8 +6,8 @@
 namespace proxyv::inline v0 {
 namespace reduce {
 
-/// Where the proxies of renumbered tokens sit: 0, 1, 2, ... from where their image now begins. each: tokens kept per
-/// crop. Host arithmetic; to [proxies] out.
+/// Where the proxies of renumbered tokens sit: 0, 1, 2, ... from where their image now begins. each: tokens
+/// kept per crop. Host arithmetic; to [proxies] out.
 template <class B, class E>
 void renumber_proxies(E& be, const TokenLayout& layout, index_t each, OutIds<B> to) {
   const auto old = layout.focus_positions();
@@ -23,13 +23,15 @@ void renumber_proxies(E& be, const TokenLayout& layout, index_t each, OutIds<B> 
   }
 }
 
-/// The rows that stay move together: kept [count.all()] vision rows, then newlines and text. Positions stay, or are
-/// numbered anew from 0 in reading order. Layers from `layer` on then hold fewer cache rows.
-/// Cost: two copies of the rows that stay, and their rotary table.
+/// The rows that stay move together: kept [count.all()] vision rows, then newlines and text. Positions stay,
+/// or are numbered anew from 0 in reading order. Layers from `layer` on then hold fewer cache rows. Cost: two
+/// copies of the rows that stay, and their rotary table.
 template <class B, class E>
   requires RankOps<E> && GatherOps<E> && RotaryOps<E>
-void drop_rows(E& be, index_t layer, Ids<B> kept, const KeepCount& count, bool renumber, Stream<B>& s, detail::PrefillFrame<B>& f) {
-  const index_t vision = s.vision, rest = s.rows() - vision, rows = count.all() + rest, gone = vision - count.all();
+void drop_rows(E& be, index_t layer, Ids<B> kept, const KeepCount& count, bool renumber, Stream<B>& s,
+               detail::PrefillFrame<B>& f) {
+  const index_t vision = s.vision, rest = s.rows() - vision, rows = count.all() + rest,
+                gone = vision - count.all();
   {
     auto frame = be.frame();
     auto x = frame.matrix(rows, s.x.cols());

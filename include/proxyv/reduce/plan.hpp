@@ -33,7 +33,8 @@ inline Cost count(const RuntimeConfig& c, const Workload& work = {}) {
     return model.plan_prefill(layout, {.savings = work.savings, .all_rows = !work.savings.dead_rows});
   };
   if (c.proxy_start < c.layers && c.learned_proxies) return run(std::type_identity<ReducedProxyDecoder<B>>{});
-  PROXYV_CHECK(c.proxy_start == c.layers, ArgumentError, "reduce::count: spatial proxies are no reduction of tokens");
+  PROXYV_CHECK(c.proxy_start == c.layers, ArgumentError,
+               "reduce::count: spatial proxies are no reduction of tokens");
   return run(std::type_identity<ReducedDecoder<B>>{});
 }
 
@@ -49,7 +50,8 @@ inline double mean_tokens(const RuntimeConfig& plain, const Setting& setting, in
   index_t now = all;
   double sum = 0.0;
   for (index_t layer = 0; layer < c.layers; ++layer) {
-    if (const index_t drop = c.reduction.drops.at(layer); drop >= 0) now = c.reduction.drops.keep[static_cast<std::size_t>(drop)].of(all);
+    if (const index_t drop = c.reduction.drops.at(layer); drop >= 0)
+      now = c.reduction.drops.keep[static_cast<std::size_t>(drop)].of(all);
     sum += static_cast<double>(now);
   }
   return sum / static_cast<double>(c.layers);
@@ -72,21 +74,27 @@ struct Proposal {
   double percent = 0.0;  ///< saved_percent of it
 };
 
-/// The mildest setting of each method that keeps to the budget: VisionZip with its usual proportion of contextual tokens,
-/// PyramidDrop in four even stages, FastV behind two layers. A method that cannot is left out. About ten counts each.
-/// Throws ArgumentError for a budget that asks for nothing, or for the impossible.
-inline std::vector<Proposal> plan(const RuntimeConfig& model, const Budget& budget, const Workload& work = {}) {
-  PROXYV_CHECK(std::isfinite(budget.tokens) && std::isfinite(budget.percent) && budget.tokens >= 0.0 && budget.percent >= 0.0 &&
-                   budget.percent < 100.0 && (budget.tokens > 0.0 || budget.percent > 0.0),
+/// The mildest setting of each method that keeps to the budget: VisionZip with its usual proportion of
+/// contextual tokens, PyramidDrop in four even stages, FastV behind two layers. A method that cannot is left
+/// out. About ten counts each. Throws ArgumentError for a budget that asks for nothing, or for the
+/// impossible.
+inline std::vector<Proposal> plan(const RuntimeConfig& model, const Budget& budget,
+                                  const Workload& work = {}) {
+  PROXYV_CHECK(std::isfinite(budget.tokens) && std::isfinite(budget.percent) && budget.tokens >= 0.0 &&
+                   budget.percent >= 0.0 && budget.percent < 100.0 &&
+                   (budget.tokens > 0.0 || budget.percent > 0.0),
                ArgumentError, "reduce::plan: at most ", budget.tokens, " tokens, at least ", budget.percent,
                " % saved; wanted one of them positive, and less than 100 %");
   RuntimeConfig plain = Setting{}.on(model);
   const double whole = count(plain, work).flops();
   const index_t per_crop = tokens_per_crop(plain), all = work.crops * per_crop;
   const auto proposal = [&](const char* method, const Setting& s) {
-    return Proposal{method, s, mean_tokens(plain, s, work.crops), 100.0 * (1.0 - count(s.on(plain), work).flops() / whole)};
+    return Proposal{method, s, mean_tokens(plain, s, work.crops),
+                    100.0 * (1.0 - count(s.on(plain), work).flops() / whole)};
   };
-  const auto fits = [&](const Proposal& p) { return (budget.tokens == 0.0 || p.tokens <= budget.tokens) && p.percent >= budget.percent; };
+  const auto fits = [&](const Proposal& p) {
+    return (budget.tokens == 0.0 || p.tokens <= budget.tokens) && p.percent >= budget.percent;
+  };
 
   std::vector<Proposal> found;
   /// The largest n in low..high whose setting fits: larger n keeps more.
@@ -109,7 +117,8 @@ inline std::vector<Proposal> plan(const RuntimeConfig& model, const Budget& budg
   if (plain.layers >= 4) {
     search("PyramidDrop", 0, 1000, [&](index_t thousandths) {
       const double lambda = static_cast<double>(thousandths) / 1000.0;
-      return Setting{.reduction = {.zip = ZipSettings::off(), .drops = DropSchedule::even_pyramid(plain.layers, 4, lambda)}};
+      return Setting{.reduction = {.zip = ZipSettings::off(),
+                                   .drops = DropSchedule::even_pyramid(plain.layers, 4, lambda)}};
     });
   }
   if (plain.layers > 2) {

@@ -1,5 +1,5 @@
-// Ranking vision tokens by the attention that a few rows pay to them: one row of attention per ranking row, whatever
-// the engine's attention does with the others.
+// Ranking vision tokens by the attention that a few rows pay to them: one row of attention per ranking row,
+// whatever the engine's attention does with the others.
 #pragma once
 
 #include "proxyv/layers/attention.hpp"
@@ -8,20 +8,23 @@
 namespace proxyv::inline v0 {
 namespace reduce {
 
-/// Queries of the rows that rank, rotated. normed [rows, hidden], s.rotary in; queries [ranking rows, width] out.
+/// Queries of the rows that rank, rotated. normed [rows, hidden], s.rotary in; queries [ranking rows, width]
+/// out.
 template <class B, class E>
-void ranking_queries(E& be, const Attention<B>& attention, In<B> normed, const Stream<B>& s, const detail::PrefillFrame<B>& f, Out<B> queries) {
+void ranking_queries(E& be, const Attention<B>& attention, In<B> normed, const Stream<B>& s,
+                     const detail::PrefillFrame<B>& f, Out<B> queries) {
   for (index_t i = 0; i < f.ranked_by.size(); ++i) {
     const index_t row = f.ranked_by[i] - f.dropped;
     attention.queries(be, normed.row_range(row, 1), s.rotary.row_range(row, 1), queries.row_range(i, 1));
   }
 }
 
-/// scores [1, rows] out: how much the ranking rows look at each row: the mean over heads, then over those rows, of the
-/// softmax over all rows they see, text included. keys [rows, kv width] rotated.
+/// scores [1, rows] out: how much the ranking rows look at each row: the mean over heads, then over those
+/// rows, of the softmax over all rows they see, text included. keys [rows, kv width] rotated.
 template <class B, class E>
   requires RankOps<E>
-void attention_scores(E& be, const Heads& heads, In<B> queries, In<B> keys, const Stream<B>& s, const detail::PrefillFrame<B>& f, Table<B> scores) {
+void attention_scores(E& be, const Heads& heads, In<B> queries, In<B> keys, const Stream<B>& s,
+                      const detail::PrefillFrame<B>& f, Table<B> scores) {
   auto frame = be.frame();
   auto weights = frame.template matrix<float>(queries.rows() * heads.query, keys.rows());
   for (index_t i = 0; i < queries.rows(); ++i) {
@@ -45,7 +48,8 @@ struct KeepCount {
 /// kept [count.all()] out, ascending: the vision rows with the best scores [1, vision or more].
 template <class B, class E>
   requires RankOps<E>
-void keep_best(E& be, View<const float, SpaceOf<B>> scores, index_t vision, const KeepCount& count, OutIds<B> kept) {
+void keep_best(E& be, View<const float, SpaceOf<B>> scores, index_t vision, const KeepCount& count,
+               OutIds<B> kept) {
   const index_t tokens = vision / count.crops;
   for (index_t c = 0; c < count.crops; ++c)
     be.keep_top(scores.col_range(c * tokens, tokens), 0, kept.part(c * count.each, count.each), c * tokens);

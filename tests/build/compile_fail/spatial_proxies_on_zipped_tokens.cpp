@@ -8,9 +8,11 @@ struct Config : presets::Tiny {
   static constexpr Reduction reduction{.zip = {40, 9, ZipLayout::crop_major}};
 };
 #ifdef GOOD
-using Model = Decoder<ReferenceBackend, Config, Stack<2, DecoderLayer>, ProxyStack<2, LearnedPool, SplatUpdate>>;
+using Model =
+    Decoder<ReferenceBackend, Config, Stack<2, DecoderLayer>, ProxyStack<2, LearnedPool, SplatUpdate>>;
 #else
-using Model = Decoder<ReferenceBackend, Config, Stack<2, DecoderLayer>, ProxyStack<2, BilinearPool, VisionUpdate>>;
+using Model =
+    Decoder<ReferenceBackend, Config, Stack<2, DecoderLayer>, ProxyStack<2, BilinearPool, VisionUpdate>>;
 #endif
 
 int main() { return static_cast<int>(sizeof(Model)) == 0; }

@@ -21,8 +21,9 @@ __global__ void head_mean_kernel(Rows<const T> x, int heads, Rows<float> y) {
 
 /// Rows that are not kept: every step-th, `count` of them, to targets, the others to merged.
 template <int = 0>
-__global__ void split_rest_kernel(const std::int32_t* kept, std::int64_t kept_count, std::int64_t rows, std::int64_t step, std::int64_t count,
-                                  std::int32_t* targets, std::int32_t* merged) {
+__global__ void split_rest_kernel(const std::int32_t* kept, std::int64_t kept_count, std::int64_t rows,
+                                  std::int64_t step, std::int64_t count, std::int32_t* targets,
+                                  std::int32_t* merged) {
   wait_for_previous();
   let_next_begin();
   for_each_item(rows, [&](std::int64_t row) {
@@ -41,8 +42,9 @@ __global__ void split_rest_kernel(const std::int32_t* kept, std::int64_t kept_co
 
 /// to[i] = the target with the largest cosine; a warp a merged row.
 template <int = 0>
-__global__ void __launch_bounds__(rank_threads) nearest_kernel(Rows<const float> metric, const std::int32_t* targets, int count,
-                                                               const std::int32_t* merged, std::int64_t merged_count, std::int32_t* to) {
+__global__ void __launch_bounds__(rank_threads)
+    nearest_kernel(Rows<const float> metric, const std::int32_t* targets, int count,
+                   const std::int32_t* merged, std::int64_t merged_count, std::int32_t* to) {
   wait_for_previous();
   let_next_begin();
   const int lane = static_cast<int>(threadIdx.x % 32);
@@ -68,7 +70,8 @@ __global__ void __launch_bounds__(rank_threads) nearest_kernel(Rows<const float>
 
 /// y[t] = x[targets[t]] + the mean of the rows merged into t; a thread a column.
 template <class T>
-__global__ void add_group_means_kernel(Rows<const T> x, const std::int32_t* targets, const std::int32_t* merged, const std::int32_t* to,
+__global__ void add_group_means_kernel(Rows<const T> x, const std::int32_t* targets,
+                                       const std::int32_t* merged, const std::int32_t* to,
                                        std::int64_t merged_count, Rows<T> y) {
   wait_for_previous();
   let_next_begin();
@@ -88,25 +91,31 @@ __global__ void add_group_means_kernel(Rows<const T> x, const std::int32_t* targ
 
 template <class T>
 cudaError_t head_mean(Rows<const T> x, int heads, Rows<float> y, const Where& where) {
-  return kernels::launch(where, kernels::blocks_for(y.rows * y.cols, 256, where), 256, 0, kernels::head_mean_kernel<T>, x, heads, y);
+  return kernels::launch(where, kernels::blocks_for(y.rows * y.cols, 256, where), 256, 0,
+                         kernels::head_mean_kernel<T>, x, heads, y);
 }
 
-inline cudaError_t group_rest(Rows<const float> metric, const std::int32_t* kept, std::int64_t kept_count, std::int32_t* targets, std::int64_t count,
-                              std::int32_t* merged, std::int64_t merged_count, std::int32_t* to, const Where& where) {
-  const std::int64_t step = std::max<std::int64_t>(1, (count + merged_count) / std::max<std::int64_t>(1, count));
-  const cudaError_t status = kernels::launch(where, kernels::blocks_for(metric.rows, 256, where), 256, 0, kernels::split_rest_kernel<>, kept, kept_count,
-                                             metric.rows, step, count, targets, merged);
+inline cudaError_t group_rest(Rows<const float> metric, const std::int32_t* kept, std::int64_t kept_count,
+                              std::int32_t* targets, std::int64_t count, std::int32_t* merged,
+                              std::int64_t merged_count, std::int32_t* to, const Where& where) {
+  const std::int64_t step =
+      std::max<std::int64_t>(1, (count + merged_count) / std::max<std::int64_t>(1, count));
+  const cudaError_t status = kernels::launch(where, kernels::blocks_for(metric.rows, 256, where), 256, 0,
+                                             kernels::split_rest_kernel<>, kept, kept_count, metric.rows,
+                                             step, count, targets, merged);
   if (status != cudaSuccess) return status;
   const dim3 blocks(static_cast<unsigned>(kernels::ceil_div(merged_count, kernels::rank_threads / 32)));
-  return kernels::launch(where, blocks, kernels::rank_threads, 0, kernels::nearest_kernel<>, metric, targets, static_cast<int>(count), merged,
-                         merged_count, to);
+  return kernels::launch(where, blocks, kernels::rank_threads, 0, kernels::nearest_kernel<>, metric, targets,
+                         static_cast<int>(count), merged, merged_count, to);
 }
 
 template <class T>
-cudaError_t add_group_means(Rows<const T> x, const std::int32_t* targets, const std::int32_t* merged, const std::int32_t* to, std::int64_t merged_count,
-                            Rows<T> y, const Where& where) {
+cudaError_t add_group_means(Rows<const T> x, const std::int32_t* targets, const std::int32_t* merged,
+                            const std::int32_t* to, std::int64_t merged_count, Rows<T> y,
+                            const Where& where) {
   const dim3 blocks(static_cast<unsigned>(kernels::ceil_div(y.cols, 128)), static_cast<unsigned>(y.rows));
-  return kernels::launch(where, blocks, 128, 0, kernels::add_group_means_kernel<T>, x, targets, merged, to, merged_count, y);
+  return kernels::launch(where, blocks, 128, 0, kernels::add_group_means_kernel<T>, x, targets, merged, to,
+                         merged_count, y);
 }
 
 }  // namespace cuda

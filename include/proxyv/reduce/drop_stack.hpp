@@ -127,11 +127,11 @@ struct DropStack {
                     Stream<B>& s, detail::PrefillFrame<B>& f, Hook& hook) const {
       const DecoderBlock<B>& block = run.block();
       const index_t rows = s.rows(), vision = s.vision;
-      const reduce::KeepCount count(keep(drop), drops_.per_crop, original, vision, f.grid.crops);
+      const reduce::KeepCount stay(keep(drop), drops_.per_crop, original, vision, f.grid.crops);
       auto frame = be.frame();
       auto keys = frame.matrix(rows, s.cache->width());
       auto scores = frame.template matrix<float>(1, rows);
-      auto kept = frame.template span<std::int32_t>(count.all());
+      auto kept = frame.template span<std::int32_t>(stay.all());
       {
         auto inner = be.frame();
         auto normed = inner.matrix(rows, s.x.cols());
@@ -144,10 +144,10 @@ struct DropStack {
         reduce::ranking_queries<B>(be, block.attention, normed, s, f, queries);
         reduce::attention_scores<B>(be, block.attention.heads(), queries, turned, s, f, scores);
       }
-      reduce::keep_best<B>(be, scores, vision, count, kept);
-      reduce::drop_rows<B>(be, layer, kept, count, true, s, f);
-      be.gather(keys.row_range(0, vision), kept, s.cache->keys(layer, 0, count.all()));
-      be.copy(keys.row_range(vision, rows - vision), s.cache->keys(layer, count.all(), rows - vision));
+      reduce::keep_best<B>(be, scores, vision, stay, kept);
+      reduce::drop_rows<B>(be, layer, kept, stay, true, s, f);
+      be.gather(keys.row_range(0, vision), kept, s.cache->keys(layer, 0, stay.all()));
+      be.copy(keys.row_range(vision, rows - vision), s.cache->keys(layer, stay.all(), rows - vision));
       be.rotate(s.cache->keys(layer, 0, s.rows()), s.rotary);
       s.keys_stand = true;
       report(layer, scores.col_range(0, vision), Ids<B>(f.alive.part(0, s.vision)), s.positions, hook);
@@ -158,11 +158,11 @@ struct DropStack {
                      Stream<B>& s, detail::PrefillFrame<B>& f, Hook& hook, Go&& go) const {
       const Attention<B>& attention = run.block().attention;
       const index_t rows = s.rows(), vision = s.vision;
-      const reduce::KeepCount count(keep(drop), drops_.per_crop, original, vision, f.grid.crops);
+      const reduce::KeepCount stay(keep(drop), drops_.per_crop, original, vision, f.grid.crops);
       auto frame = be.frame();
       auto queries = frame.matrix(f.ranked_by.size(), attention.heads().query_width());
       auto scores = frame.template matrix<float>(1, rows);
-      auto kept = frame.template span<std::int32_t>(count.all());
+      auto kept = frame.template span<std::int32_t>(stay.all());
       for (index_t i = 0; i < queries.rows(); ++i) {
         auto inner = be.frame();
         auto normed = inner.matrix(1, s.x.cols());
@@ -173,9 +173,9 @@ struct DropStack {
       go();
       reduce::attention_scores<B>(be, attention.heads(), queries, s.cache->keys(layer, 0, rows), s, f,
                                   scores);
-      reduce::keep_best<B>(be, scores, vision, count, kept);
+      reduce::keep_best<B>(be, scores, vision, stay, kept);
       if (drops_.rule == DropRule::fast_v) {
-        reduce::drop_rows<B>(be, layer + 1, kept, count, false, s, f);
+        reduce::drop_rows<B>(be, layer + 1, kept, stay, false, s, f);
         return report(layer + 1, scores.col_range(0, vision), Ids<B>(f.alive.part(0, s.vision)), s.positions,
                       hook);
       }

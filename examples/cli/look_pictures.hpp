@@ -28,12 +28,15 @@ inline svg::Svg attention_bars(const Looked& l, pv::look::AttentionMass Layer::*
     for (const Layer& layer : l.layers) s.y.push_back(layer.*which.*member);
     return s;
   };
+  std::vector<plot::Series> parts{part("vision", svg::blue, &AttentionMass::vision),
+                                  part("proxies", svg::orange, &AttentionMass::proxies),
+                                  part("newlines", svg::grey, &AttentionMass::newlines),
+                                  part("text", svg::green, &AttentionMass::text)};
+  std::erase_if(parts, [](const plot::Series& s) {
+    return std::all_of(s.y.begin(), s.y.end(), [](double v) { return v == 0.0; });
+  });
   return plot::stacked_bars({.title = title, .x = "layer", .y = "attention mass, mean over heads"},
-                            layer_names(l),
-                            {part("vision", svg::blue, &AttentionMass::vision),
-                             part("proxies", svg::orange, &AttentionMass::proxies),
-                             part("newlines", svg::grey, &AttentionMass::newlines),
-                             part("text", svg::green, &AttentionMass::text)});
+                            layer_names(l), parts);
 }
 
 inline svg::Svg mir_curve(const Looked& l) {

@@ -42,7 +42,7 @@ inline std::vector<double> ticks(double low, double high, int most, bool logarit
                                : rough <= 5.0 * power ? 5.0
                                                       : 10.0);
   for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; i += 1.0)
-    out.push_back(i * step);
+    out.push_back(i * step + 0.0);  // + 0: no minus zero
   return out;
 }
 
@@ -67,7 +67,7 @@ struct Axis {
 
 namespace detail {
 
-inline constexpr double width = 640, height = 340, left = 68, right = 16, top = 72, bottom = 48;
+inline constexpr double width = 640, height = 340, left = 68, right = 16, top = 88, bottom = 48;
 
 /// From the least to the greatest of the values, not empty; linear axes begin at zero when `from_zero`.
 inline Axis axis_over(const std::vector<double>& values, bool logarithmic, bool from_zero) {
@@ -108,7 +108,7 @@ inline void frame(svg::Svg& out, const Labels& labels, const Axis& y) {
     out.line({left, y(v)}, {width - right, y(v)}, svg::faint);
     out.text({left - 8, y(v) + 4}, tick_text(v), {.size = 11, .fill = svg::grey, .anchor = svg::Anchor::end});
   }
-  out.text({left, top - 6}, labels.y, {.size = 11, .fill = svg::grey});
+  out.text({left, top - 8}, labels.y, {.size = 11, .fill = svg::grey});
   out.text({(left + width - right) / 2, height - 10}, labels.x,
            {.size = 11, .fill = svg::grey, .anchor = svg::Anchor::middle});
 }

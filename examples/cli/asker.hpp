@@ -41,8 +41,8 @@ class AskerOn : public Asker {
     const std::vector<pv::TokenId> prefix = loaded_.prompt_before_question();
     const pv::TokenLayout layout({prefix.data(), size(prefix)}, {&slot, 1}, model_.crop_shape());
     const index_t longest = longest_question(questions);
-    B be = make_engine<B>(options_, std::max(model_.plan_encode(slot.crops).workspace,
-                                             pv::workspace_bytes(decoder, layout, longest)));
+    B be = cli::make_engine<B>(options_.threads, std::max(model_.plan_encode(slot.crops).workspace,
+                                                          pv::workspace_bytes(decoder, layout, longest)));
 
     Report report;
     const Clock encoding;

@@ -6,6 +6,8 @@
 namespace cli {
 
 void add_ask(CLI::App& app);
+/// status: becomes the program's exit status.
+void add_bench(CLI::App& app, int& status);
 void add_inspect(CLI::App& app);
 void add_look(CLI::App& app);
 void add_plan(CLI::App& app);

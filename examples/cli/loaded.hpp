@@ -6,25 +6,16 @@
 #include <vector>
 
 #include "asking.hpp"
+#include "make_engine.hpp"
 #include "proxyv/text/char_tokenizer.hpp"
 
 namespace asking {
-
-/// An engine's options differ with where its memory lies.
-template <class B>
-B make_engine(const Options& options, std::size_t workspace_bytes = 0) {
-  if constexpr (std::same_as<pv::SpaceOf<B>, pv::HostSpace>) {
-    return B({.threads = options.threads, .workspace_bytes = workspace_bytes});
-  } else {
-    return B({.workspace_bytes = workspace_bytes});
-  }
-}
 
 template <class B>
 class Loaded {
  public:
   Loaded(const std::string& folder, const Options& options)
-      : loader_(make_engine<B>(options)),
+      : loader_(cli::make_engine<B>(options.threads)),
         model_(loader_, folder, {.form = options.form, .load = {.weights = options.weights}}),
         tokenizer_(pv::text::CharTokenizer::from_file(model_.files().folder() + "/tokenizer.json")),
         stop_(model_.checkpoint().eos_token_ids) {

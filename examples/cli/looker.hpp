@@ -59,7 +59,7 @@ class LookerOn : public Looker {
       layouts.push_back(layout_of(q, slot));
       workspace = std::max(workspace, pv::workspace_bytes(decoder, layouts.back(), 1, whole));
     }
-    B be = asking::make_engine<B>(options_, workspace);
+    B be = cli::make_engine<B>(options_.threads, workspace);
     const auto encoded = model.encode(be, picture);
     Looked out;
     out.side = decoder.config().crop_side;

@@ -1,4 +1,4 @@
-// The program `proxyv`: ask a checkpoint about a picture, look into one, inspect one, plan what one would cost.
+// The program `proxyv`: ask a checkpoint about a picture, look into one, inspect one, plan what one would cost, measure.
 #include "commands.hpp"
 #include "program.hpp"
 #include "proxyv/version.hpp"
@@ -9,9 +9,11 @@ int main(int argc, char** argv) {
   app.name("proxyv");
   app.require_subcommand(1);
   app.set_version_flag("--version", PROXYV_VERSION);
+  int status = 0;
   cli::add_ask(app);
+  cli::add_bench(app, status);
   cli::add_inspect(app);
   cli::add_look(app);
   cli::add_plan(app);
-  return cli::run_program(app, argc, argv, "proxyv", [] { return 0; });  // the subcommand runs while parsing
+  return cli::run_program(app, argc, argv, "proxyv", [&] { return status; });  // the subcommand runs while parsing
 }

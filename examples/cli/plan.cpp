@@ -1,7 +1,6 @@
 // proxyv plan: tokens, FLOPs and memory of a model before any weight is loaded.
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -9,8 +8,8 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "models.hpp"
 #include "proxyv/eigen/backend.hpp"
-#include "proxyv/model/lmm.hpp"
 #include "table.hpp"
 
 namespace cli {
@@ -27,38 +26,6 @@ struct PlanOptions {
   std::string weights = "bf16";
   bool learned = false, json = false;
 };
-
-struct Preset {
-  const char* name;
-  pv::RuntimeConfig config;
-};
-
-const std::vector<Preset>& presets() {
-  using pv::RuntimeConfig;
-  static const std::vector<Preset> all{{"vicuna-7b", RuntimeConfig::from(pv::presets::Vicuna7B{})},
-                                       {"vicuna-13b", RuntimeConfig::from(pv::presets::Vicuna13B{})},
-                                       {"llama3-8b", RuntimeConfig::from(pv::presets::Llama3_8B{})},
-                                       {"qwen2-7b", RuntimeConfig::from(pv::presets::Qwen2_7B{})},
-                                       {"phi3-3b", RuntimeConfig::from(pv::presets::Phi3_3B{})},
-                                       {"internlm2-7b", RuntimeConfig::from(pv::presets::InternLM2_7B{})},
-                                       {"tiny", RuntimeConfig::from(pv::presets::Tiny{})}};
-  return all;
-}
-
-std::string preset_names() {
-  std::string out;
-  for (const Preset& p : presets()) out += (out.empty() ? "" : ", ") + std::string(p.name);
-  return out;
-}
-
-pv::RuntimeConfig find_model(const std::string& name) {
-  for (const Preset& p : presets())
-    if (name == p.name) return p.config;
-  const std::string config = name + "/config.json";
-  PROXYV_CHECK(std::filesystem::exists(config), pv::ArgumentError, "plan: no model \"", name, "\"; wanted one of ", preset_names(),
-               ", or a checkpoint folder with a config.json");
-  return pv::runtime_config(pv::io::read_config(config));
-}
 
 /// One way of running the model.
 struct Plan {

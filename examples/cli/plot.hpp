@@ -94,6 +94,7 @@ inline Axis axis_over(const std::vector<double>& values, bool logarithmic, bool 
 }
 
 inline void legend(svg::Svg& out, const std::vector<Series>& series) {
+  if (series.size() > 8) return;  // a legend of so many says nothing
   double x = left;
   for (const Series& s : series) {
     out.rect({x, 46, 10, 10}, s.colour);
@@ -171,7 +172,10 @@ inline svg::Svg stacked_bars(const Labels& labels, const std::vector<std::string
   detail::legend(out, series);
   const double pitch = (detail::width - detail::right - detail::left) / static_cast<double>(bars.size());
   const double thick = std::min(pitch * 0.8, 60.0);
-  const auto every = static_cast<std::size_t>(std::ceil(34.0 / pitch));  // labels that have room
+  std::size_t longest = 0;
+  for (const std::string& bar : bars) longest = std::max(longest, bar.size());
+  const double room = 12.0 + 6.4 * static_cast<double>(longest);
+  const auto every = static_cast<std::size_t>(std::ceil(room / pitch));  // labels that have room
   for (std::size_t i = 0; i < bars.size(); ++i) {
     const double middle = detail::left + (static_cast<double>(i) + 0.5) * pitch;
     double below = 0.0;

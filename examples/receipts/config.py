@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field
 CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
 CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
 PICTURE_SIDE = 192
-STUDY = ("proxyv_crop_proxies", "proxyv_study", "light_mlp", "vision_reduction")   # in config.json only where used
+STUDY = ("proxyv_study", "light_mlp", "vision_reduction")   # in config.json only where used
 
 
 @dataclass
@@ -34,7 +34,6 @@ class Config:
     proxyv_start_layer: int = 3
     proxyv_reduce_factor: int = 4
     learn_proxy: bool = False
-    proxyv_crop_proxies: int = 0          # learned proxies per crop; 0: as many as spatial ones
     proxyv_study: str = ""                # "mask_v2v", "attn_skip_drop", "attn_skip_keep", "attn_ffn_skip"
     light_mlp: bool = False
     vision_reduction: dict | None = None  # {"method": "vision_zip" | "pyramid_drop" | "fast_v", ...}
@@ -77,7 +76,9 @@ class Config:
 
     @property
     def proxies_per_crop(self):
-        return self.proxyv_crop_proxies or (self.vision.side // self.proxyv_reduce_factor) ** 2
+        if self.reduction == "vision_zip":
+            return max(1, self.tokens_per_crop // self.proxyv_reduce_factor ** 2)
+        return (self.vision.side // self.proxyv_reduce_factor) ** 2
 
     def to_json(self):
         """config.json in Hugging Face / LLaVA terms, plus our own "vision_config"."""

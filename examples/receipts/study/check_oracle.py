@@ -82,7 +82,7 @@ def dropping(oracle, reduction):
     sizes = dict(layers=8, d=128, heads=4, kv_heads=4, head_dim=32, ff=320, eps=cfg.rms_norm_eps, theta=cfg.rope_theta)
     weights = {k.removeprefix("model."): v for k, v in w.items()}
     if reduction["method"] == "fast_v":
-        found = oracle.fast_v(x, weights, sizes, 1, 144, reduction["layer"], reduction["keep"], decode_x=embed[more])
+        found = oracle.fast_v(x, weights, sizes, 1, 144, reduction["layers"][0], round(144 * reduction["ratios"][0]), decode_x=embed[more])
     else:
         found = oracle.pyramid_drop(x, weights, sizes, 1, 144, reduction["layers"], reduction["ratios"], decode_x=embed[more])
     worst = difference(states[0, 2:], found["hidden"][-12:])
@@ -130,10 +130,10 @@ def main():
                 ("ProxyV spatial", "proxyv", {"proxyv": True}),
                 ("ProxyV learned", "proxyv", {"proxyv": True, "learn_proxy": True}),
                 ("ProxyV learned on 81 tokens", "proxyv",
-                 {"proxyv": True, "learn_proxy": True, "proxyv_crop_proxies": 9,
+                 {"proxyv": True, "learn_proxy": True, "proxyv_reduce_factor": 3,
                   "vision_reduction": {"method": "vision_zip", "dominant": 70, "contextual": 11}})):
             results[f"{name}, from {start}"] = static(proxyv_oracle, mode, proxyv_start_layer=start, **changes)
-    results["FastV"] = dropping(token_reduction_oracle, {"method": "fast_v", "layer": 2, "keep": 67})
+    results["FastV"] = dropping(token_reduction_oracle, {"method": "fast_v", "layers": [2], "ratios": [0.466]})
     results["PyramidDrop"] = dropping(token_reduction_oracle,
                                       {"method": "pyramid_drop", "layers": [2, 4, 6], "ratios": [0.65, 0.43, 0.28]})
     results["VisionZip"] = zipping(token_reduction_oracle)

@@ -89,11 +89,9 @@ class Reader(Model):
 
     def drops(self):
         """{layers that have run: vision tokens that stay}."""
-        how = self.cfg.vision_reduction
-        if self.cfg.reduction == "fast_v":
-            return {how["layer"]: how["keep"]}
-        whole = self.cfg.crops * self.cfg.per_crop
-        return {layer: int(whole * ratio) for layer, ratio in zip(how["layers"], how["ratios"])}
+        how, whole = self.cfg.vision_reduction, self.cfg.crops * self.cfg.per_crop
+        rounded = round if self.cfg.reduction == "fast_v" else int
+        return {layer: rounded(whole * ratio) for layer, ratio in zip(how["layers"], how["ratios"])}
 
     def decode_dropping(self, vision, text_ids, layout, asking):
         """PyramidDrop and FastV. Positions and masks differ from picture to picture once tokens are gone."""

@@ -18,6 +18,7 @@
 #include "proxyv/model/presets.hpp"
 #include "proxyv/model/random.hpp"
 #include "proxyv/model/session.hpp"
+#include "proxyv/model/study_stacks.hpp"
 #include "proxyv/reduce/drop_stack.hpp"
 #include "proxyv/reduce/plan.hpp"
 #include "proxyv/reduce/vision_zip.hpp"

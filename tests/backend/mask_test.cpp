@@ -59,6 +59,18 @@ TEST_CASE("mask: segments") {
   CHECK(with({.keys = shape(3, 16), .values = shape(3, 16), .visible = Visible::table, .table = {nullptr, 5, 3}}) == "nothing was thrown");
 }
 
+TEST_CASE("mask: a query of its own for each key, or none at all") {
+  Args args(heads);
+  args.add({.keys = shape(5, 16), .values = shape(5, 16), .visible = Visible::self});
+  args.add({.keys = shape(7, 16), .values = shape(7, 16), .visible = Visible::none});
+  args.add({.keys = shape(3, 16), .values = shape(3, 16)});
+  CHECK_NOTHROW(args.check(shape(5, 32), shape(5, 32)));
+  CHECK(args.keys() == 15);
+  CHECK(args.pairs(5) == 5 * (1 + 0 + 3));
+  CHECK(error_of<ShapeError>([&] { args.check(shape(4, 32), shape(4, 32)); }) ==
+        "attention: 5 keys of which each query sees its own, 4 queries");
+}
+
 TEST_CASE("mask: the output stands apart from what attention reads") {
   std::vector<float> memory(400);
   const View<float> q(memory.data(), 5, 32), o(memory.data() + 160, 5, 32);

@@ -37,9 +37,9 @@ BEGIN {
   allow["text"]           = "core io"
   allow["vision"]         = "core"                          # images on the host
   allow["vision-layers"]  = "core backend layers vision"    # the encoder and its projector
-  allow["model"]          = "core backend layers proxy vision vision-layers text"
+  allow["model"]          = "core backend layers proxy study vision vision-layers text"
   allow["model-files"]    = allow["model"] " model io reduce"  # where model and io meet
-  allow["study"]          = "core backend layers proxy model"
+  allow["study"]          = "core backend layers proxy"
   allow["reduce"]         = "core backend layers proxy model"
   allow["look"]           = "core backend layers proxy vision model"  # diagnostics
   allow["umbrella"]       = "core backend layers proxy io text vision vision-layers model model-files study reduce look"

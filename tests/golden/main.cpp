@@ -33,7 +33,6 @@ An error is max |found - wanted| / max |wanted| of a tensor.
   weights rounded to a type other than --dtype: 1e-1 where that changes any, since the file's results are
          those of the weights as they were; where it changes none (they fit the type) as above
 Files of token reduction are run in f32 with the weights as stored: which tokens are kept must be equal.
-Skipped are: the modes attn_skip, attn_ffn_skip and mask_v2v.
 A model file is run with the exact savings and in plain form, all rows carried through; then only what the
 answer needs; then with the caller's own embeddings. On cuda all that twice: op by op, where intermediate
 results can be seen, and with the engine's fused ops, then also through one recorded decoding step. Rows of a

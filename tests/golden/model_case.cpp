@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "proxyv/study/vision_mask.hpp"
 #include "proxyv/vision/pool_2d.hpp"
 
 namespace golden {
@@ -24,16 +25,6 @@ index_t read_ffn(const GoldenFile& file, io::Family family) {
   return file.shape(layer + "mlp.gate_proj.weight", 2)[0];
 }
 
-/// Why a file cannot be run yet; empty when it can.
-std::string skip_reason(const io::JsonFields& config) {
-  const std::string mode = config.text("mode");
-  if (mode == "attn_skip" || mode == "attn_ffn_skip" || mode == "mask_v2v") return "mode " + mode;
-  read_family(config);
-  if (mode != "vanilla" && mode != "proxyv")
-    io::refuse(config.place("mode"), "a known mode", io::in_quotes(mode));
-  return {};
-}
-
 template <class Choice>
 Choice choose(const io::JsonFields& fields, const char* key, const char* reference, Choice if_reference,
               const char* row, Choice if_row) {
@@ -41,6 +32,24 @@ Choice choose(const io::JsonFields& fields, const char* key, const char* referen
   if (found != reference && found != row)
     io::refuse(fields.place(key), "a known quirk", io::in_quotes(found));
   return found == row ? if_row : if_reference;
+}
+
+Study study_kind(const std::string& mode) {
+  return mode == "mask_v2v"        ? Study::mask_v2v
+         : mode == "attn_skip"     ? Study::attn_skip_drop
+         : mode == "attn_ffn_skip" ? Study::attn_ffn_skip
+                                   : Study::none;
+}
+
+StudyVariant read_study(const io::JsonFields& config, const std::string& where) {
+  const io::JsonFields quirks(config.require("quirks", "an object"), where, "quirks.");
+  const Study kind = study_kind(config.text("mode"));
+  const bool light = kind == Study::attn_ffn_skip && config.text_or("light_mlp", "none") == "mlp";
+  return {.kind = kind,
+          .keep_self = config.flag_or("mask_keep_self", false),
+          .empty_row = choose(quirks, "empty_row", "uniform", EmptyRow::uniform, "zero", EmptyRow::zero),
+          .light_mlp = light,
+          .light_mlp_norm = light && config.flag_or("light_mlp_post_norm", false)};
 }
 
 Semantics read_semantics(const io::JsonFields& config, const std::string& where) {
@@ -81,14 +90,17 @@ RuntimeConfig read_config(const GoldenFile& file, const io::JsonFields& config, 
   c.qkv_bias = read_family(config) == io::Family::qwen2;
   c.crop_side = side_of(config);
   c.proxy_factor = config.index("proxyv_reduce_factor", 1, c.crop_side);
-  c.proxy_start = proxies ? config.index("start_layer", 0, c.layers) : c.layers;
+  c.study = read_study(config, file.where("config"));
+  const bool special = proxies || c.study.kind != Study::none;
+  c.proxy_start = special ? config.index("start_layer", 0, c.layers) : c.layers;
   c.learned_proxies = proxies && config.flag_or("learn_proxy", false);
   if (read_family(config) == io::Family::phi3) {
     const io::JsonFields quirks(config.require("quirks", "an object"), file.where("config"), "quirks.");
     c.blockwise_update = quirks.flag_or("phi3_learned_update_is_spatial", true);
   }
-  if (c.proxy_start < c.layers)
-    c.update_inner = file.shape("model.vision_mlp_layers.0.context_proj.weight", 2)[0];
+  if (c.proxy_start < c.layers && (proxies || c.study.light_mlp))
+    c.update_inner = file.shape(proxies ? "model.vision_mlp_layers.0.context_proj.weight"
+                                        : "model.light_mlp_layers.0.input_proj.weight", 2)[0];
   check_config(c);
   return c;
 }
@@ -162,10 +174,10 @@ ModelCase read_model_case(const GoldenFile& file, const io::JsonValue& row) {
   const io::JsonValue config_json = file.json("config"), sizes_json = file.json("sizes");
   const io::JsonFields config(config_json, file.where("config"));
   ModelCase c;
-  c.skip = skip_reason(config);
-  if (!c.skip.empty()) return c;
-
-  c.proxies = config.text("mode") == "proxyv";
+  const std::string mode = config.text("mode");
+  if (mode != "vanilla" && mode != "proxyv" && study_kind(mode) == Study::none)
+    io::refuse(config.place("mode"), "a known mode", io::in_quotes(mode));
+  c.proxies = mode == "proxyv";
   c.family = read_family(config);
   c.config = read_config(file, config, c.proxies);
   c.crops = {tokens_per_crop(c.config), c.proxies ? proxies_per_crop(c.config) : 0,
@@ -195,16 +207,14 @@ std::vector<RowCase> read_rows(const GoldenFile& file) {
   for (std::size_t b = 0; b < rows.size(); ++b) {
     RowSlice slice{.row = static_cast<index_t>(b), .rows = static_cast<index_t>(rows.size())};
     ModelCase c = read_model_case(file.at_row(slice), rows[b]);
-    if (c.skip.empty()) {
-      const TokenLayout alone = c.layout(c.crops, c.semantics, false);
-      c.padded = c.semantics.needs_padding() && (alone.crops() < c.batch_crops || alone.text() < c.batch_text);
-      slice.crops = c.batch_crops;
-      slice.tokens = c.crops.tokens;
-      slice.proxies = c.crops.proxies;
-      slice.text = c.batch_text;
-      slice.kept_crops = c.padded ? c.batch_crops : alone.crops();
-      slice.kept_text = c.padded ? c.batch_text : alone.text();
-    }
+    const TokenLayout alone = c.layout(c.crops, c.semantics, false);
+    c.padded = c.semantics.needs_padding() && (alone.crops() < c.batch_crops || alone.text() < c.batch_text);
+    slice.crops = c.batch_crops;
+    slice.tokens = c.crops.tokens;
+    slice.proxies = c.crops.proxies;
+    slice.text = c.batch_text;
+    slice.kept_crops = c.padded ? c.batch_crops : alone.crops();
+    slice.kept_text = c.padded ? c.batch_text : alone.text();
     out.push_back({file.at_row(slice), std::move(c)});
   }
   return out;
@@ -245,7 +255,13 @@ void check_layout(const GoldenFile& file, const ModelCase& c, const Tolerance& t
   }
   if (file.has("out.allow_regular"))
     same("allow_regular", mask(layout, &TokenLayout::sees, n, n), shape_of(1, n, n));
-  if (file.has("out.allow_special")) {
+  if (file.has("out.allow_special") && c.config.study.kind == Study::mask_v2v) {
+    std::vector<std::int64_t> found;
+    for (index_t q = 0; q < n; ++q)
+      for (index_t k = 0; k < n; ++k)
+        found.push_back(vision_mask_sees(layout, q, k, c.config.study.keep_self) ? 1 : 0);
+    same("allow_special", found, shape_of(1, n, n));
+  } else if (file.has("out.allow_special")) {
     const index_t keys = layout.vision() + focus;
     same("allow_special", mask(layout, &TokenLayout::proxy_layer_sees, focus, keys),
          shape_of(1, focus, keys));

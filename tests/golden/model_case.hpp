@@ -15,7 +15,6 @@ namespace golden {
 
 /// One row's prompt for one decoder, and what is asked of it.
 struct ModelCase {
-  std::string skip;      ///< why the file is not run; empty: it is
   bool proxies = false;  ///< a ProxyV decoder; else a plain one
   RuntimeConfig config;
   io::Family family = io::Family::llama;  ///< whose tensor names the file has

@@ -11,6 +11,7 @@
 #include "golden/probe.hpp"
 #include "proxyv/model/presets.hpp"
 #include "proxyv/model/session.hpp"
+#include "proxyv/model/study_stacks.hpp"
 
 namespace golden {
 
@@ -84,7 +85,8 @@ class ModelRun {
     for (index_t i = 0; i < case_.config.layers; ++i) {
       const std::string name = "attn." + std::to_string(i);
       if (!file_.has("out." + name)) continue;
-      const index_t skipped = i < case_.config.proxy_start ? 0 : layout_.vision();
+      const bool look = i < case_.config.proxy_start || case_.config.study.kind == Study::mask_v2v;
+      const index_t skipped = look ? 0 : layout_.vision();
       const index_t queries =
           layout_.rows() - skipped + (i < case_.config.proxy_start ? 0 : layout_.proxies());
       close(name, engine_.attention_outputs().at(static_cast<std::size_t>(i)),
@@ -94,7 +96,7 @@ class ModelRun {
 
   void check_proxies(ModelStates& states) {
     const RuntimeConfig& c = case_.config;
-    if (c.proxy_start == c.layers) return;
+    if (!case_.proxies || c.proxy_start == c.layers) return;
     for (index_t i = c.proxy_start; i <= c.layers; ++i)
       close("proxy." + std::to_string(i), states.proxies[i], shape_of(1, layout_.proxies(), hidden()));
     if (c.learned_proxies)
@@ -258,7 +260,9 @@ void run_rows(const std::vector<RowCase>& rows, const Settings& settings, const 
 template <class B>
 void run_model(const std::vector<RowCase>& rows, const Settings& settings, const Tolerance& tolerance, Report& report) {
   const ModelCase& c = rows.front().model;
-  if (!c.proxies) {
+  if (c.config.study.kind != Study::none) {
+    run_rows<StudyDecoder<B>>(rows, settings, tolerance, report);
+  } else if (!c.proxies) {
     run_rows<PlainDecoder<B>>(rows, settings, tolerance, report);
   } else if (c.config.learned_proxies) {
     run_rows<LearnedProxyDecoder<B>>(rows, settings, tolerance, report);
@@ -272,7 +276,6 @@ void run_model(const std::vector<RowCase>& rows, const Settings& settings, const
 template <class Engine>
 void check_model(const GoldenFile& file, const Settings& settings, Report& report) {
   const std::vector<RowCase> rows = read_rows(file);
-  if (!rows.front().model.skip.empty()) return report.skip(rows.front().model.skip);
   const Tolerance tolerance =
       settings.tolerance(settings.weights && rounding_changes(file, *settings.weights));
   for (const RowCase& row : rows) check_layout(row.file, row.model, tolerance, report);

@@ -6,6 +6,7 @@
 #include "proxyv/proxy/bilinear_pool.hpp"
 #include "proxyv/proxy/learned_pool.hpp"
 #include "proxyv/proxy/vision_update.hpp"
+#include "proxyv/study/light_mlp.hpp"
 
 namespace golden {
 
@@ -88,29 +89,27 @@ void check_vision_update(EngineOp<B>& op) {
   check_update_of<B, SplatUpdate>(op, grid, rows_of(splat, grid.full_rows(), n));
 }
 
-/// x + out silu(mix(input x)), then a norm if asked for: composed from the library's layers.
+/// The light MLP, plain and folded.
 template <class B>
 void check_light_mlp(EngineOp<B>& op) {
   const auto s = op.shape("x", 3);
   const index_t rows = s[0] * s[1];
-  const Linear<B> input(op.weight("input_proj.weight")), mix(op.weight("proj.0.weight")),
-      out(op.weight("proj.2.weight"));
   const bool normed = op.params().flag_or("post_norm", false);
-  const RmsNorm<B> norm =
-      normed ? RmsNorm<B>(op.vector("layernorm_post.weight"), op.eps("rms_norm_eps")) : RmsNorm<B>();
+  LightMlp<B> light({op.weight("input_proj.weight"), op.weight("proj.0.weight"), op.weight("proj.2.weight"),
+                     normed ? op.vector("layernorm_post.weight") : Vec<B>()},
+                    op.eps("rms_norm_eps"));
   const std::vector<float> x = op.floats("x");
-  std::vector<float> y;
-  op.run([&](auto& be) {
-    const Tensor<B> stream(be, rows_of(x, rows, s[2]));
-    auto frame = be.frame();
-    auto inner = frame.matrix(rows, input.out()), mixed = frame.matrix(rows, mix.out());
-    input(be, stream.view(), inner);
-    mix(be, inner, mixed, {.act = Act::silu});
-    out(be, mixed, stream.view(), {.beta = 1.f});
-    if (normed) norm(be, stream.view(), stream.view());
-    y = read<B>(be, stream.view());
-  });
-  op.close("y", y, shape_of(s[0], s[1], s[2]));
+  light.fold(op.maker());
+  for (const bool folded : {true, false}) {
+    op.begin(folded ? "folded" : "plain");
+    std::vector<float> y;
+    op.run([&](auto& be) {
+      const Tensor<B> stream(be, rows_of(x, rows, s[2]));
+      light(be, stream.view(), folded);
+      y = read<B>(be, stream.view());
+    });
+    op.close("y", y, shape_of(s[0], s[1], s[2]));
+  }
 }
 
 }  // namespace golden

@@ -28,6 +28,8 @@ enum class Visible : std::uint8_t {
   all,
   causal,  ///< keys whose position is not after the query's; equal positions see each other
   table,   ///< an explicit byte per (query, key), 1 = visible; for teaching and odd masks
+  self,    ///< query i sees key i and no other; as many keys as queries
+  none,    ///< no query sees any; such keys only count in the mean of EmptyRow::uniform
 };
 
 /// Result of attention for a query that sees no key.
@@ -97,6 +99,18 @@ struct AttentionArgs {
     return n;
   }
 
+  /// Pairs of query and key that dense attention scores: hidden ones too, but of a segment whose rule leaves each
+  /// query one key, or none, only those.
+  double pairs(index_t queries) const {
+    double n = 0.0;
+    for (index_t s = 0; s < count_; ++s) {
+      const KeySegment<T, Space>& g = (*this)[s];
+      if (g.visible == Visible::none) continue;
+      n += static_cast<double>(queries) * (g.visible == Visible::self ? 1.0 : static_cast<double>(g.keys.rows()));
+    }
+    return n;
+  }
+
   /// Throws ShapeError when queries, output, heads and segments do not fit one another.
   void check(const View<const T, Space>& q, const View<T, Space>& o) const {
     check_queries(q);
@@ -129,6 +143,8 @@ struct AttentionArgs {
       PROXYV_CHECK(query_positions.size() == queries, ShapeError, "attention: ", queries, " queries with ",
                    query_positions.size(), " positions");
     }
+    PROXYV_CHECK(g.visible != Visible::self || n == queries, ShapeError, "attention: ", n, " keys of which each query sees its own, ",
+                 queries, " queries");
     if (g.visible == Visible::table) {
       PROXYV_CHECK(g.table.rows() == queries && g.table.cols() == n, ShapeError, "attention: mask ",
                    shape_text(g.table.rows(), g.table.cols()), ", wanted ", shape_text(queries, n));

@@ -101,8 +101,7 @@ class PlanBackend {
   }
   void attention(In<B> q, Out<B> o, const AttentionArgsOf<B>& args) {
     args.check(q, o);
-    const auto pairs = static_cast<double>(q.rows()) * static_cast<double>(args.keys());
-    cost_.attention_flops += 4.0 * pairs * static_cast<double>(args.heads.query_width());
+    cost_.attention_flops += 4.0 * args.pairs(q.rows()) * static_cast<double>(args.heads.query_width());
     moved(q.size() + o.size() + 2 * args.keys() * args.heads.kv_width());
     ++cost_.ops;
   }

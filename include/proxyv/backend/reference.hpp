@@ -222,8 +222,14 @@ class ReferenceBackend : public HostStorage {
   }
 
   static bool visible(const AttentionArgs<float, HostSpace>& args, const KeySegment<float, HostSpace>& g, index_t i, index_t k) {
-    if (g.visible == Visible::causal) return args.query_positions[i] >= g.positions[k];
-    return g.visible == Visible::all || g.table(i, k) != 0;
+    switch (g.visible) {
+      case Visible::all: return true;
+      case Visible::causal: return args.query_positions[i] >= g.positions[k];
+      case Visible::table: return g.table(i, k) != 0;
+      case Visible::self: return i == k;
+      case Visible::none: return false;
+    }
+    return false;
   }
 
   /// One query row i, query head h, key/value head kv: its weight on every key, 0 on hidden ones.

@@ -396,16 +396,15 @@ void Suite<B>::attention() {
   std::vector<std::unique_ptr<Segment<B>>> segments;
   const index_t count = random_.below(4);
   for (index_t s = 0; s < std::max<index_t>(count, large ? 1 : 0); ++s) {
-    const index_t keys = large && s == 0 ? 611 : random_.pick<index_t>({0, 1, 3, 17, 64, 100});
-    const auto visible = static_cast<Visible>(random_.below(3));
+    const auto visible = static_cast<Visible>(random_.below(5));
+    const index_t keys = visible == Visible::self  ? queries
+                         : large && s == 0        ? 611
+                                                  : random_.pick<index_t>({0, 1, 3, 17, 64, 100});
     segments.push_back(std::make_unique<Segment<B>>(be_, random_, queries, keys, heads, visible));
     if (empty == EmptyRow::zero) segments.back()->spoil(random_, positions);
     args.add(segments.back()->twin(queries));
     engine_args.add(segments.back()->segment(queries));
-    text += " " + std::to_string(keys) +
-            (visible == Visible::all      ? "a"
-             : visible == Visible::causal ? "c"
-                                          : "t");
+    text += " " + std::to_string(keys) + "actsn"[static_cast<int>(visible)];
   }
   Tensor<B> q(be_, random_, queries, heads.query_width(), 2.f), o(be_, random_, queries, heads.query_width());
   o.fill(not_a_number);

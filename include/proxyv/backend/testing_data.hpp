@@ -161,8 +161,14 @@ struct Segment {
     bytes = std::make_unique<ByteMemory<B>>(be, table);
   }
   bool sees(index_t query, std::int32_t position, index_t key) const {
-    if (visible_ == Visible::causal) return position >= positions[static_cast<std::size_t>(key)];
-    return visible_ == Visible::all || table[static_cast<std::size_t>(query * k.rows + key)] != 0;
+    switch (visible_) {
+      case Visible::all: return true;
+      case Visible::causal: return position >= positions[static_cast<std::size_t>(key)];
+      case Visible::table: return table[static_cast<std::size_t>(query * k.rows + key)] != 0;
+      case Visible::self: return query == key;
+      case Visible::none: return false;
+    }
+    return false;
   }
   /// Keys that no query sees hold NaN, as unused places of a cache may. So do a few that some see: only
   /// those queries may show it.

@@ -46,6 +46,8 @@ class KeyBlock {
 
   /// No key that comes at or after the result is seen by any of the queries [q, q + n); 0: nothing is seen.
   index_t limit(index_t q, index_t n) const {
+    if (segment_->visible == Visible::none) return 0;
+    if (segment_->visible == Visible::self) return q >= begin_ + size_ ? 0 : std::clamp<index_t>(q + n - begin_, 0, size_);
     if (segment_->visible != Visible::causal) return size_;
     return prefix(PositionRange(args_->query_positions.data() + q, n).high);
   }
@@ -55,6 +57,8 @@ class KeyBlock {
     if (segment_->visible == Visible::table) {
       const std::uint8_t* table = segment_->table.row(q) + begin_;
       for (index_t k = 0; k < limit; ++k) scores[k] = table[k] != 0 ? scores[k] : minus_infinity;
+    } else if (segment_->visible == Visible::self) {
+      for (index_t k = 0; k < limit; ++k) scores[k] = begin_ + k == q ? scores[k] : minus_infinity;
     } else if (segment_->visible == Visible::causal) {
       const std::int32_t position = args_->query_positions[q];
       if (position >= high_) return;
@@ -84,13 +88,15 @@ class KeyBlock {
   bool sorted_ = true;
 };
 
+inline constexpr index_t self_keys = 64;  ///< block of keys of which a query sees one: small, most of it is hidden
+
 /// f(block) for all keys, in blocks of at most `size`, segments in order.
 template <class F>
 void each_key_block(const HostAttention& args, index_t size, F&& f) {
   for (index_t s = 0; s < args.count(); ++s) {
-    const index_t keys = args[s].keys.rows();
-    for (index_t begin = 0; begin < keys; begin += size)
-      f(KeyBlock(args, args[s], begin, std::min(size, keys - begin)));
+    const index_t keys = args[s].keys.rows(), most = args[s].visible == Visible::self ? std::min(size, self_keys) : size;
+    for (index_t begin = 0; begin < keys; begin += most)
+      f(KeyBlock(args, args[s], begin, std::min(most, keys - begin)));
   }
 }
 

@@ -80,22 +80,25 @@ class DecoderLayer {
   template <class E>
     requires SameTensorsAs<E, B>
   void operator()(E& be, index_t layer, Stream<B>& s, RowRange wanted) const {
-    const index_t n = s.rows();
-    const auto x = s.x.row_range(wanted.begin, wanted.count);
-    {
-      auto frame = be.frame();
-      auto normed = frame.matrix(n, s.x.cols());
-      auto q = frame.matrix(wanted.count, block_.attention.heads().query_width());
-      project(be, layer, s, wanted, normed, q);
-      block_.look(be, q, visible(layer, s, wanted), x);
-    }
-    block_.feed_forward(be, x);
+    attend(be, layer, s, wanted);
+    block_.feed_forward(be, s.x.row_range(wanted.begin, wanted.count));
+  }
+
+  /// The attention half of it: no FFN yet.
+  template <class E>
+    requires SameTensorsAs<E, B>
+  void attend(E& be, index_t layer, Stream<B>& s, RowRange wanted) const {
+    auto frame = be.frame();
+    auto normed = frame.matrix(s.rows(), s.x.cols());
+    auto q = frame.matrix(wanted.count, block_.attention.heads().query_width());
+    project(be, layer, s, wanted, normed, q);
+    block_.look(be, q, visible(layer, s, wanted), s.x.row_range(wanted.begin, wanted.count));
   }
 
   const DecoderBlock<B>& block() const { return block_; }
 
- private:
   /// Keys and values of all rows into the cache, queries of the wanted ones.
+  /// normed [rows, hidden] scratch; q [wanted, query_width] out.
   template <class E>
   void project(E& be, index_t layer, const Stream<B>& s, RowRange wanted, Out<B> normed, Out<B> q) const {
     const Attention<B>& attention = block_.attention;
@@ -115,6 +118,7 @@ class DecoderLayer {
     attention.queries(be, normed.row_range(wanted.begin, wanted.count), s.rotary.row_range(wanted.begin, wanted.count), q);
   }
 
+ private:
   AttentionArgsOf<B> visible(index_t layer, const Stream<B>& s, RowRange wanted) const {
     const Heads& heads = block_.attention.heads();
     if (s.row.empty()) return causal_over_cache(*s.cache, layer, s.past + s.rows(), heads, s.positions.part(wanted.begin, wanted.count), s.past, s.key_positions);

@@ -11,6 +11,11 @@ namespace proxyv::inline v0 {
 struct RowRange {
   index_t begin = 0;
   index_t count = 0;
+
+  index_t end() const { return begin + count; }
+  /// The rows of it that lie before `row`, and those from `row` on.
+  RowRange before(index_t row) const { return {begin, std::clamp<index_t>(row - begin, 0, count)}; }
+  RowRange from(index_t row) const { return {std::max(begin, row), std::max<index_t>(end() - std::max(begin, row), 0)}; }
 };
 
 /// The residual stream in packed order [vision | newline | text], and what its rows need.

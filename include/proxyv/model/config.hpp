@@ -13,6 +13,7 @@
 #include "proxyv/core/error.hpp"
 #include "proxyv/core/shape.hpp"
 #include "proxyv/model/reduction.hpp"
+#include "proxyv/study/variant.hpp"
 
 namespace proxyv::inline v0 {
 
@@ -78,6 +79,13 @@ constexpr index_t crop_proxies_of(const C& c) {
   return 0;
 }
 
+/// The study that a configuration names in a member `study`; those without one are plain or ProxyV.
+template <DecoderConfig C>
+constexpr StudyVariant study_of(const C& c) {
+  if constexpr (requires { c.study; }) return c.study;
+  else return {};
+}
+
 /// A configuration read at run time.
 struct RuntimeConfig {
   index_t hidden = 0, layers = 0, heads = 0, kv_heads = 0, head_dim = 0, ffn = 0, vocab = 0;
@@ -91,6 +99,7 @@ struct RuntimeConfig {
   bool blockwise_update = false;
   index_t crop_proxies = 0;  ///< learned proxies per crop when they are not (crop_side / proxy_factor) squared; 0: they are
   Reduction reduction{};
+  StudyVariant study{};  ///< one of the paper's studies instead of ProxyV, from proxy_start on
 
   /// The same numbers from any configuration.
   template <DecoderConfig C>
@@ -114,7 +123,8 @@ struct RuntimeConfig {
             .rope_scaling = detail::rope_scaling_of(c),
             .blockwise_update = detail::blockwise_update_of(c),
             .crop_proxies = crop_proxies_of(c),
-            .reduction = reduction_of(c)};
+            .reduction = reduction_of(c),
+            .study = study_of(c)};
   }
 };
 
@@ -174,8 +184,13 @@ void check_config(const C& c) {
   if (reduction.zip.on()) reduction.zip.check(index_t{c.crop_side * c.crop_side});
   PROXYV_CHECK(crop_proxies_of(c) >= 0 && crop_proxies_of(c) <= (index_t{1} << 24), ArgumentError, "config: crop_proxies is ", crop_proxies_of(c),
                ", wanted 0..16777216");
-  PROXYV_CHECK(c.proxy_start == c.layers || c.update_inner > 0, ArgumentError, "config: update_inner is ", index_t{c.update_inner},
-               ", ProxyV layers need an inner width");
+  const StudyVariant study = study_of(c);
+  PROXYV_CHECK(!(study.light_mlp || study.light_mlp_norm) || study.kind == Study::attn_ffn_skip, ArgumentError,
+               "config: a light MLP in a study that keeps the FFN; it goes with attn_ffn_skip");
+  PROXYV_CHECK(!study.light_mlp_norm || study.light_mlp, ArgumentError, "config: a norm after a light MLP that is not there");
+  const bool updates = study.kind == Study::none || study.light_mlp;
+  PROXYV_CHECK(c.proxy_start == c.layers || !updates || c.update_inner > 0, ArgumentError, "config: update_inner is ", index_t{c.update_inner},
+               ", ProxyV layers and light MLPs need an inner width");
   const RotaryScaling rope = detail::rope_scaling_of(c);
   PROXYV_CHECK(!rope.present() || rope.pairs == c.head_dim / 2, ArgumentError, "config: rope_scaling of ", rope.pairs, " pairs, wanted ",
                c.head_dim / 2);

@@ -72,6 +72,8 @@ struct Composition {
   static constexpr bool any_dyn = ((Stacks::count == dyn) || ...);
   static constexpr index_t total = ((Stacks::count == dyn ? 0 : Stacks::count) + ...);
   static constexpr index_t proxy_stacks = ((Stacks::uses_proxies ? 1 : 0) + ...);
+  static constexpr index_t from_start_stacks = ((Stacks::from_start ? 1 : 0) + ...);
+  static constexpr bool last_from_start = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::from_start;
   static constexpr bool last_uses_proxies = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::uses_proxies;
   static constexpr index_t last_count = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::count;
 
@@ -100,7 +102,7 @@ struct Composition {
     return true;
   }
   static constexpr bool start_fits() {
-    if constexpr (StaticConfig<Cfg> && !any_dyn && last_uses_proxies) return last_count == 0 || total - last_count == index_t{Cfg::proxy_start};
+    if constexpr (StaticConfig<Cfg> && !any_dyn && last_from_start) return last_count == 0 || total - last_count == index_t{Cfg::proxy_start};
     return true;
   }
 };
@@ -113,14 +115,18 @@ class Decoder {
   static_assert(sizeof...(Stacks) > 0, "proxyv: Decoder: name at least one Stack");
   static_assert(Rules::proxy_stacks <= 1 && (Rules::proxy_stacks == 0 || Rules::last_uses_proxies),
                 "proxyv: Decoder: a ProxyStack must be the last stack, and the only one: proxies are made once and go on to the last layer");
+  static_assert(Rules::from_start_stacks <= 1 && (Rules::from_start_stacks == 0 || Rules::last_from_start),
+                "proxyv: Decoder: layers with a light MLP must be the last stack, and no ProxyStack beside them: the weights of both are "
+                "numbered from Cfg::proxy_start to the last layer");
   static_assert(Rules::counts_fit(), "proxyv: Decoder: the stacks' layer counts must add up to Cfg::layers");
-  static_assert(Rules::start_fits(), "proxyv: Decoder: the ProxyStack must begin at layer Cfg::proxy_start");
+  static_assert(Rules::start_fits() || !Rules::last_uses_proxies, "proxyv: Decoder: the ProxyStack must begin at layer Cfg::proxy_start");
+  static_assert(Rules::start_fits() || Rules::last_uses_proxies, "proxyv: Decoder: the stack with a light MLP must begin at layer Cfg::proxy_start");
   static_assert(Rules::drop_stacks <= 1, "proxyv: Decoder: one DropStack holds all drops of Cfg::reduction; name it once");
   static_assert(!(Rules::drops_tokens || Rules::zips()) || Rules::template proxies_fit_reduced_tokens<B>(),
                 "proxyv: Decoder: spatial proxies (BilinearPool) stand for blocks of a whole crop, and dropping or merging vision tokens before "
                 "them leaves no whole crop; use learned proxies (LearnedPool, SplatUpdate), or drop nothing");
   static_assert(!Rules::any_dyn || sizeof...(Stacks) <= 2,
-                "proxyv: Decoder: with proxyv::dyn counts write Stack<dyn, ...> alone or followed by one ProxyStack<dyn, ...>");
+                "proxyv: Decoder: with proxyv::dyn counts write Stack<dyn, ...> alone or followed by one ProxyStack<dyn, ...> or one study's Stack<dyn, ...>");
 
  public:
   using backend = B;
@@ -306,7 +312,7 @@ class Decoder {
     PROXYV_CHECK(drops_tokens || !drops.on(), ArgumentError, "Decoder: the configuration drops vision tokens, but no stack is a DropStack");
     if (uses_proxies && cfg.proxy_start < cfg.layers) check_proxies_of_reduced(cfg);
     auto c = RuntimeConfig::from(cfg);
-    if (!uses_proxies) c.proxy_start = c.layers;  // updates that a plain decoder never reads
+    if (!Rules::last_from_start) c.proxy_start = c.layers;  // updates that a plain decoder never reads
     for_each_tensor<B>(c, w, !w.newline.empty(), ShapeCheck<B>{});
     return w;
   }

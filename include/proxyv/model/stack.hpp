@@ -6,6 +6,7 @@
 // A stack holds an array and loops: one instantiation per kind of layer, not per layer.
 #pragma once
 
+#include <concepts>
 #include <vector>
 
 #include "proxyv/layers/rows_step.hpp"
@@ -16,6 +17,7 @@
 #include "proxyv/proxy/proxy_layer.hpp"
 #include "proxyv/proxy/token_layout.hpp"
 #include "proxyv/proxy/vision_update.hpp"
+#include "proxyv/study/study_layer.hpp"
 
 namespace proxyv::inline v0 {
 
@@ -67,28 +69,69 @@ DecoderBlock<B> make_block(const C& c, const typename DecoderWeights<B>::Layer& 
           .ffn = Ffn<B>(w.gate, w.up, w.down)};
 }
 
+/// Whether a kind of layer may have weights of its own, which are numbered from Cfg::proxy_start to the last layer.
+template <template <class, class> class Layer>
+inline constexpr bool numbered_from_start = false;
+template <>
+inline constexpr bool numbered_from_start<LightMlpLayer> = true;
+template <>
+inline constexpr bool numbered_from_start<StudyLayer> = true;
+
+/// The light MLP of layer `layer`, folded.
+template <class B, class E, DecoderConfig C>
+LightMlp<B> make_light(E& be, const C& c, const DecoderWeights<B>& w, index_t layer) {
+  PROXYV_CHECK(study_of(c).light_mlp, ArgumentError, "Stack: layers with a light MLP, but the configuration's study has none");
+  const auto& l = w.lights[static_cast<std::size_t>(layer - c.proxy_start)];
+  LightMlp<B> light({l.input, l.mix, l.out, l.gain}, c.norm_eps);
+  light.fold(be);
+  return light;
+}
+
+/// Layer `layer` of the decoder, with what its kind needs beside the block.
+template <class L, class B, class E, DecoderConfig C>
+L make_layer(E& be, const C& c, const DecoderWeights<B>& w, index_t layer) {
+  const DecoderBlock<B> block = make_block<B>(c, w.layers[static_cast<std::size_t>(layer)]);
+  if constexpr (std::constructible_from<L, DecoderBlock<B>, StudyVariant, LightMlp<B>>) {
+    const StudyVariant study = study_of(c);
+    return study.light_mlp ? L(block, study, make_light<B>(be, c, w, layer)) : L(block, study);
+  } else if constexpr (std::constructible_from<L, DecoderBlock<B>, LightMlp<B>>) {
+    return L(block, make_light<B>(be, c, w, layer));
+  } else if constexpr (std::constructible_from<L, DecoderBlock<B>, StudyVariant>) {
+    return L(block, study_of(c));
+  } else {
+    return L(block);
+  }
+}
+
 }  // namespace detail
 
-/// `Count` plain layers (dyn: as many as the configuration says).
+/// `Count` equal layers that keep every row: plain ones, or those of a study (dyn: as many as the configuration says).
 template <index_t Count, template <class, class> class Layer>
 struct Stack {
   static constexpr index_t count = Count;
   static constexpr bool uses_proxies = false;
+  static constexpr bool from_start = detail::numbered_from_start<Layer>;
   static_assert(Count >= dyn, "proxyv: Stack: the layer count must be >= 0, or proxyv::dyn");
 
   template <class B, class C>
   class Of {
    public:
     template <class E>
-    Of(E&, const C& c, const DecoderWeights<B>& w, index_t first, index_t layers) : first_(first) {
-      for (index_t i = 0; i < layers; ++i) layers_.emplace_back(detail::make_block<B>(c, w.layers[static_cast<std::size_t>(first + i)]));
+    Of(E& be, const C& c, const DecoderWeights<B>& w, index_t first, index_t layers) : first_(first) {
+      PROXYV_CHECK(!from_start || layers == 0 || first == c.proxy_start, ArgumentError, "Stack: a study begins at layer ", first,
+                   ", the configuration says proxy_start = ", index_t{c.proxy_start});
+      for (index_t i = 0; i < layers; ++i) layers_.push_back(detail::make_layer<Layer<B, C>, B>(be, c, w, first + i));
     }
 
     template <class E, class Hook>
     void prefill(E& be, Stream<B>& s, const detail::PrefillFrame<B>& f, Hook& hook) const {
       for (index_t layer = first_; const auto& run : layers_) {
-        const bool last = layer + 1 == f.layers;
-        run(be, layer, s, last && f.only_wanted ? f.wanted : s.all());
+        const RowRange wanted = layer + 1 == f.layers && f.only_wanted ? f.wanted : s.all();
+        if constexpr (requires { run(be, layer, s, wanted, f.savings); }) {
+          run(be, layer, s, wanted, f.savings);
+        } else {
+          run(be, layer, s, wanted);
+        }
         hook(LayerEvent<B>{layer, s.x.row_range(0, s.vision), s.x.row_range(s.vision, s.rows() - s.vision), {}, {}});
         ++layer;
       }
@@ -121,7 +164,7 @@ struct Stack {
 template <index_t Count, template <class, class> class Pool, template <class, class> class Update>
 struct ProxyStack {
   static constexpr index_t count = Count;
-  static constexpr bool uses_proxies = true;
+  static constexpr bool uses_proxies = true, from_start = true;
   static_assert(Count >= dyn, "proxyv: ProxyStack: the layer count must be >= 0, or proxyv::dyn");
 
   template <class B, class C>

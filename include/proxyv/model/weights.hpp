@@ -25,12 +25,18 @@ struct DecoderWeights {
     Vec<B> gain;
   };
 
+  struct Light {
+    WeightOf<B> input, mix, out;
+    Vec<B> gain;
+  };
+
   WeightOf<B> embed;
   std::vector<Layer> layers;
   Vec<B> norm;
   WeightOf<B> lm_head;
   Vec<B> newline;
   std::vector<Update> updates;  ///< one per ProxyV layer
+  std::vector<Light> lights;    ///< one per layer of a study with a light MLP
   WeightOf<B> pool_key;         ///< learned proxies only
   In<B> pool_tokens;            ///< learned proxies only
 };
@@ -71,7 +77,17 @@ void for_each_tensor(const C& c, DecoderWeights<B>& w, bool vision, Visitor&& vi
     visit.matrix("lm_head.weight", w.lm_head, c.vocab, d);
   }
   if (vision) visit.vector("model.image_newline", w.newline, d);
-  const index_t h = c.update_inner, proxy_layers = c.layers - c.proxy_start;
+  const StudyVariant study = study_of(c);
+  const index_t h = c.update_inner, special = c.layers - c.proxy_start, proxy_layers = study.kind == Study::none ? special : 0;
+  w.lights.resize(static_cast<std::size_t>(study.light_mlp ? special : 0));
+  for (std::size_t m = 0; m < w.lights.size(); ++m) {
+    const std::string p = "model.light_mlp_layers." + std::to_string(m) + ".";
+    auto& l = w.lights[m];
+    visit.matrix(p + "input_proj.weight", l.input, h, d);
+    visit.matrix(p + "proj.0.weight", l.mix, h, h);
+    visit.matrix(p + "proj.2.weight", l.out, d, h);
+    if (study.light_mlp_norm) visit.vector(p + "layernorm_post.weight", l.gain, d);
+  }
   w.updates.resize(static_cast<std::size_t>(proxy_layers));
   for (index_t m = 0; m < proxy_layers; ++m) {
     const std::string p = "model.vision_mlp_layers." + std::to_string(m) + ".";

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "proxyv/backend/fused.hpp"
+#include "proxyv/layers/fold.hpp"
 #include "proxyv/layers/linear.hpp"
 #include "proxyv/layers/norm.hpp"
 #include "proxyv/proxy/proxy_stream.hpp"
@@ -64,24 +65,8 @@ class GuidedUpdate {
   template <class E>
     requires GemmOps<E> && GatherOps<E> && SameTensorsAs<E, B>
   void fold(E& be) {
-    const index_t inner = w_.mix.rows(), hidden = w_.input.cols();
-    auto rows = be.template alloc<std::int32_t>(inner);
-    auto counting = host_buffer<std::int32_t>(inner);
-    for (index_t i = 0; i < inner; ++i) counting.data()[i] = static_cast<std::int32_t>(i);
-    be.upload(Span<const std::int32_t>(counting.span()), rows.span());
-
-    auto mix = be.template alloc<Elem<B>>(2 * inner * inner);
-    auto projection = be.template alloc<Elem<B>>(inner * hidden);
-    be.embed(w_.mix, rows.span(), mix.matrix(inner, 2 * inner));
-    const auto fold_into = [&](const WeightOf<B>& second, index_t part, Buffer<Elem<B>, SpaceOf<B>>& folded) {
-      be.embed(second, rows.span(), projection.matrix(inner, hidden));
-      folded = be.template alloc<Elem<B>>(inner * hidden);
-      be.product(mix.matrix(inner, 2 * inner).col_range(part * inner, inner), projection.matrix(inner, hidden),
-                 folded.matrix(inner, hidden), 0.f);
-    };
-    fold_into(w_.input, 0, folded_input_);
-    fold_into(w_.context, 1, folded_context_);
-    be.sync();
+    folded_input_ = proxyv::fold<B>(be, w_.mix, w_.input, 0);
+    folded_context_ = proxyv::fold<B>(be, w_.mix, w_.context, 1);
   }
 
   /// full [crops*side^2, hidden] in/out; proxies [crops*n, hidden] in, as they leave the layer;

@@ -2,7 +2,7 @@
 //
 //   hopper    bf16 and f16 on sm_90, aligned, many rows: wgmma and bulk tensor copies
 //   mma       bf16 and f16 on sm_80 and newer, aligned, head sizes 64, 96, 128; splits the keys when rows are
-//   few general   everything else: any head size, alignment, element and explicit tables
+//   few general   everything else: any head size, alignment, element and odd rules
 #pragma once
 
 #include <cmath>
@@ -38,7 +38,8 @@ bool mma_fits(const AttentionJob<T>& job) {
   if (!is_aligned(job.q.data, job.q.stride) || !is_aligned(job.o.data, job.o.stride)) return false;
   for (int s = 0; s < job.segments; ++s) {
     const DeviceSegment<T>& segment = job.segment[s];
-    if (segment.visible == Visible::table || !is_aligned(segment.keys, segment.key_stride) ||
+    const bool by_block = segment.visible == Visible::all || segment.visible == Visible::causal;
+    if (!by_block || !is_aligned(segment.keys, segment.key_stride) ||
         !is_aligned(segment.values, segment.value_stride))
       return false;
   }

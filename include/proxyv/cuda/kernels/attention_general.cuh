@@ -128,8 +128,14 @@ __global__ __launch_bounds__(general::warps *
   }
   for (int s = 0; s < job.segments; ++s) {
     const DeviceSegment<T>& segment = job.segment[s];
-    const int count = live_keys(segment);
-    for (int key = 0; key < count; key += keys) {
+    int begin = 0, count = live_keys(segment);
+    if (segment.visible == Visible::none) continue;
+    if (segment.visible == Visible::self) {  // the block's queries are a run
+      const std::int64_t at = std::int64_t{blockIdx.x} * rows;
+      begin = static_cast<int>(at / group) / keys * keys;
+      count = static_cast<int>(min(std::int64_t{count}, (at + rows - 1) / group + 1));
+    }
+    for (int key = begin; key < count; key += keys) {
       bool seen[rows_per_warp], any = false;
 #pragma unroll
       for (int r = 0; r < rows_per_warp; ++r) {

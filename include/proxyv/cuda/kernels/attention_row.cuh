@@ -42,8 +42,14 @@ __device__ inline int live_keys(const DeviceSegment<T>& segment) {
 template <class T>
 __device__ inline bool is_visible(const DeviceSegment<T>& segment, std::int64_t query, int query_position,
                                   int key) {
-  if (segment.visible == Visible::causal) return query_position >= segment.positions[key];
-  return segment.visible == Visible::all || segment.table[query * segment.table_stride + key] != 0;
+  switch (segment.visible) {
+    case Visible::all: return true;
+    case Visible::causal: return query_position >= segment.positions[key];
+    case Visible::table: return segment.table[query * segment.table_stride + key] != 0;
+    case Visible::self: return query == key;
+    case Visible::none: return false;
+  }
+  return false;
 }
 
 template <class T>

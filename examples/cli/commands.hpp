@@ -11,5 +11,6 @@ void add_bench(CLI::App& app, int& status);
 void add_inspect(CLI::App& app);
 void add_look(CLI::App& app);
 void add_plan(CLI::App& app);
+void add_study(CLI::App& app);
 
 }  // namespace cli

@@ -15,5 +15,6 @@ int main(int argc, char** argv) {
   cli::add_inspect(app);
   cli::add_look(app);
   cli::add_plan(app);
+  cli::add_study(app);
   return cli::run_program(app, argc, argv, "proxyv", [&] { return status; });  // the subcommand runs while parsing
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "commands.hpp"
+#include "methods.hpp"
 #include "models.hpp"
 #include "proxyv/eigen/backend.hpp"
 #include "table.hpp"
@@ -23,8 +24,8 @@ struct PlanOptions {
   std::string model = "vicuna-7b";
   std::optional<index_t> start_layer, reduce;
   index_t crops = 5, text = 50;
-  std::string weights = "bf16";
-  bool learned = false, json = false;
+  std::string weights = "bf16", table;
+  bool learned = false, json = false, csv = false;
 };
 
 /// One way of running the model.
@@ -66,6 +67,7 @@ Plan plan_decoder(const pv::RuntimeConfig& config, const PlanOptions& o) {
 
 Plan plan_config(const pv::RuntimeConfig& config, const PlanOptions& o) {
   if (config.proxy_start == config.layers) return plan_decoder<pv::PlainDecoder<Engine>>(config, o);
+  if (config.study.kind != pv::Study::none) return plan_decoder<pv::StudyDecoder<Engine>>(config, o);
   if (config.learned_proxies) return plan_decoder<pv::LearnedProxyDecoder<Engine>>(config, o);
   return plan_decoder<pv::ProxyDecoder<Engine>>(config, o);
 }
@@ -83,15 +85,20 @@ nlohmann::json plan_json(const Plan& p) {
 void print_plans(const pv::RuntimeConfig& config, const PlanOptions& o, const Plan& baseline, const Plan& proxyv) {
   const index_t vision = o.crops * pv::tokens_per_crop(config);
   fmt::print("{}: {} layers, hidden {}; {} vision, {} newline, {} text tokens\n", o.model, config.layers, config.hidden, vision, o.crops, o.text);
-  fmt::print("ProxyV from layer {}: {} proxies, one for {} x {} vision tokens\n\n", config.proxy_start, proxyv.proxies, config.proxy_factor,
-             config.proxy_factor);
+  const bool studied = config.study.kind != pv::Study::none;
+  if (studied) {
+    fmt::print("A study from layer {} on, as config.json says\n\n", config.proxy_start);
+  } else {
+    fmt::print("ProxyV from layer {}: {} proxies, one for {} x {} vision tokens\n\n", config.proxy_start, proxyv.proxies, config.proxy_factor,
+               config.proxy_factor);
+  }
   const auto row = [](const char* name, double before, double after, const auto& text) {
     return std::vector<std::string>{name, text(before), text(after), saved_text(before, after)};
   };
   const auto gflop = [](double flops) {
     return flops < 1e9 ? fmt::format("{:.1f} MFLOP", flops / 1e6) : fmt::format("{:.1f} GFLOP", flops / 1e9);
   };
-  fmt::print("{}", table({{"", "baseline", "ProxyV", "saved"},
+  fmt::print("{}", table({{"", "baseline", studied ? "study" : "ProxyV", "saved"},
                           row("prefill, as the paper counts", baseline.plain.flops(), proxyv.plain.flops(), gflop),
                           row("prefill, with exact savings", baseline.saved.flops(), proxyv.saved.flops(), gflop),
                           row("decode, per token", baseline.decode.flops(), proxyv.decode.flops(), gflop),
@@ -101,14 +108,16 @@ void print_plans(const pv::RuntimeConfig& config, const PlanOptions& o, const Pl
 }
 
 void plan(const PlanOptions& o) {
+  if (!o.table.empty()) {
+    fmt::print("{}", show(paper_rows(), o.json ? Form::json : o.csv ? Form::csv : Form::text, true));
+    return;
+  }
   pv::RuntimeConfig config = find_model(o.model);
   if (o.start_layer) config.proxy_start = *o.start_layer;
   if (o.reduce) config.proxy_factor = *o.reduce;
   if (o.learned) config.learned_proxies = true;
   pv::check_config(config);
-  pv::RuntimeConfig plain = config;
-  plain.proxy_start = plain.layers;
-  const Plan baseline = plan_config(plain, o), proxyv = plan_config(config, o);
+  const Plan baseline = plan_config(without_method(config), o), proxyv = plan_config(config, o);
   if (o.json) {
     nlohmann::json out{{"model", o.model},   {"start_layer", config.proxy_start}, {"reduce", config.proxy_factor}, {"crops", o.crops},
                        {"text", o.text},     {"weights", o.weights},              {"vision", o.crops * pv::tokens_per_crop(config)},
@@ -133,7 +142,10 @@ void add_plan(CLI::App& app) {
   sub->add_option("--crops", o->crops, "Crops of the picture, the base crop included")->capture_default_str()->check(CLI::Range(0, 65536));
   sub->add_option("--text", o->text, "Text tokens")->capture_default_str()->check(CLI::Range(1, 1 << 24));
   sub->add_option("--weights", o->weights, "Type weights are stored in")->capture_default_str()->check(CLI::IsMember({"f32", "bf16"}));
-  sub->add_flag("--json", o->json, "Print one JSON object");
+  sub->add_option("--table", o->table, "paper: the paper's tables of FLOPs, counted again; other options but the form's are not used")
+      ->check(CLI::IsMember({"paper"}));
+  CLI::Option* json = sub->add_flag("--json", o->json, "Print JSON");
+  sub->add_flag("--csv", o->csv, "With --table: print comma-separated values")->needs("--table")->excludes(json);
   sub->callback([o] { plan(*o); });
 }
 

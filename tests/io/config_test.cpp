@@ -326,3 +326,30 @@ TEST_CASE("a config file is named in messages") {
   CHECK(message([&] { io::read_config(folder.file("none")); }) ==
         folder.file("none") + ": cannot open: No such file or directory");
 }
+
+TEST_CASE("a study has a start layer and only what goes with it") {
+  const std::string on = R"(,"per_crop_token_len":144,"proxyv_start_layer":1,"proxyv_study":)";
+  CHECK(parse(base).study.kind.empty());
+  const io::StudyConfig masked = parse(base + on + "\"mask_v2v\"").study;
+  CHECK(masked.kind == "mask_v2v");
+  CHECK_FALSE(masked.keep_self);
+  CHECK(parse(base + on + R"("mask_v2v","mask_keep_self":true)").study.keep_self);
+  for (const std::string kind : {"attn_skip_drop", "attn_skip_keep", "attn_ffn_skip"})
+    CHECK(parse(base + on + "\"" + kind + "\"").study.kind == kind);
+  const io::StudyConfig light = parse(base + on + R"("attn_ffn_skip","light_mlp":true,"light_mlp_post_norm":true)").study;
+  CHECK((light.light_mlp && light.light_mlp_norm));
+  CHECK(parse(base + on + "\"attn_ffn_skip\"").light_mlp_hidden() == parse(base).hidden_size / 4);
+
+  CHECK(refusal(base + on + "\"attn\"") ==
+        "c: proxyv_study: wanted mask_v2v, attn_skip_drop, attn_skip_keep or attn_ffn_skip, found \"attn\"");
+  CHECK(refusal(base + on + R"("mask_v2v","light_mlp":true)") ==
+        "c: light_mlp: wanted false unless proxyv_study is attn_ffn_skip, found true");
+  CHECK(refusal(base + on + R"("attn_ffn_skip","light_mlp_post_norm":true)") ==
+        "c: light_mlp_post_norm: wanted false unless light_mlp is true, found true");
+  CHECK(refusal(base + on + R"("mask_v2v","proxyv":true,"proxyv_reduce_factor":4)") ==
+        "c: proxyv: wanted false beside proxyv_study, found true");
+  CHECK(refusal(base + R"(,"per_crop_token_len":144,"proxyv_study":"mask_v2v")") ==
+        "c: proxyv_start_layer: wanted an integer, found nothing");
+  CHECK(refusal(base + R"(,"proxyv_start_layer":1,"proxyv_study":"mask_v2v")") ==
+        "c: per_crop_token_len: wanted an integer, found nothing");
+}

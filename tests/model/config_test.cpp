@@ -52,7 +52,7 @@ TEST_CASE("config: rules between sizes") {
   CHECK(refused(&C::proxy_start, 5) == "config: proxy_start 5, wanted 0..4");
   CHECK(refused(&C::proxy_start, -1) == "config: proxy_start -1, wanted 0..4");
   CHECK(refused(&C::proxy_factor, 3) == "config: proxy_factor 3 does not divide crop_side 4");
-  CHECK(refused(&C::update_inner, 0) == "config: update_inner is 0, ProxyV layers need an inner width");
+  CHECK(refused(&C::update_inner, 0) == "config: update_inner is 0, ProxyV layers and light MLPs need an inner width");
   RuntimeConfig plain = good;
   plain.proxy_start = plain.layers;
   plain.update_inner = 0;

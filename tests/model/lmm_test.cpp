@@ -68,6 +68,36 @@ TEST_CASE("a ProxyV checkpoint runs plain on request, a plain one never as Proxy
   CHECK_THROWS_WITH(Lmm<B>(be, receipts("baseline"), {.form = RunForm::proxyv}), ContainsSubstring("was not trained with ProxyV"));
 }
 
+TEST_CASE("config.json says which study a checkpoint is, and a baseline can be masked without training") {
+  auto c = io::read_config(receipts("baseline") + "/config.json");
+  CHECK(runtime_config(c).study.kind == Study::none);
+  c.study = {.kind = "mask_v2v", .keep_self = true};
+  c.proxyv_start_layer = 2;
+  CHECK(runtime_config(c).study.kind == Study::mask_v2v);
+  CHECK(runtime_config(c).study.keep_self);
+  CHECK(runtime_config(c).proxy_start == 2);
+  CHECK(runtime_config(c, {.form = RunForm::plain}).proxy_start == c.num_hidden_layers);
+  CHECK(runtime_config(c, {.form = RunForm::plain}).study.kind == Study::none);
+  c.study = {.kind = "attn_ffn_skip", .light_mlp = true};
+  CHECK(runtime_config(c).update_inner == c.hidden_size / 4);
+
+  std::ifstream in(receipts("baseline") + "/config.json");
+  std::string json(std::istreambuf_iterator<char>(in), {});
+  json.insert(json.find('{') + 1, R"("proxyv_study": "mask_v2v",)");
+  const files::Folder folder;
+  folder.write("config.json", json);
+  std::filesystem::create_symlink(receipts("baseline") + "/model.safetensors", folder.file("model.safetensors"));
+  B be({});
+  const Lmm<B> plain(be, receipts("baseline")), masked(be, folder.path()), same(be, folder.path(), {.form = RunForm::plain});
+  const auto far = [](const std::vector<float>& a, const std::vector<float>& b) {
+    float worst = 0.f;
+    for (std::size_t i = 0; i < a.size(); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
+    return worst;
+  };
+  CHECK(logits_of(same) == logits_of(plain));
+  CHECK(far(logits_of(masked), logits_of(plain)) > 1e-3f);
+}
+
 TEST_CASE("config.json says how rotary embedding is stretched") {
   auto c = io::read_config(receipts("proxyv") + "/config.json");
   CHECK_FALSE(runtime_config(c).rope_scaling.present());

@@ -15,8 +15,8 @@ RuntimeConfig study_config(const StudyVariant& study, index_t start = 2) {
   return c;
 }
 
-const StudyVariant every_study[] = {{.kind = Study::mask_v2v},
-                                    {.kind = Study::mask_v2v, .keep_self = false, .empty_row = EmptyRow::uniform},
+const StudyVariant every_study[] = {{.kind = Study::mask_v2v, .keep_self = true},
+                                    {.kind = Study::mask_v2v, .empty_row = EmptyRow::uniform},
                                     {.kind = Study::attn_skip_drop},
                                     {.kind = Study::attn_skip_keep},
                                     {.kind = Study::attn_ffn_skip},

@@ -70,6 +70,14 @@ struct VisionConfig {
   index_t patches_per_side() const { return image_size / patch_size; }
 };
 
+/// `proxyv_study` and what goes with it.
+struct StudyConfig {
+  std::string kind;             ///< mask_v2v, attn_skip_drop, attn_skip_keep, attn_ffn_skip; empty: none
+  bool light_mlp = false;       ///< attn_ffn_skip only
+  bool light_mlp_norm = false;  ///< with light_mlp only
+  bool keep_self = false;       ///< mask_v2v only
+};
+
 struct CheckpointConfig {
   std::string architecture;
   Family family = Family::llama;
@@ -107,6 +115,8 @@ struct CheckpointConfig {
   index_t proxyv_reduce_factor = 1;  ///< divides crop_side
 
   std::vector<VisionReduction> vision_reduction;  ///< empty: every token is kept
+  /// One of the paper's studies instead of ProxyV, from proxyv_start_layer on. Our own keys: the reference has none.
+  StudyConfig study;
 
   bool has_pictures() const { return mm_hidden_size > 0; }
   index_t proxies_per_crop() const {
@@ -116,6 +126,8 @@ struct CheckpointConfig {
   /// Inner width of the vision update and of learned proxies. The reference ignores a
   /// `hidden_size_reduce_factor` in the file. Source: LlavaMetaModel.__init__ in llava_arch.py.
   index_t vision_update_hidden() const { return hidden_size / (hidden_size >= 1024 ? 4 : 2); }
+  /// Inner width of a study's light MLP. Source: the paper's count of its parameters.
+  index_t light_mlp_hidden() const { return hidden_size / 4; }
 };
 
 namespace detail {
@@ -136,6 +148,7 @@ class ConfigReader {
     c_.vision_reduction = parse_vision_reduction(f_, file_, c_.num_hidden_layers, c_.per_crop_token_len);
     if (!c_.vision_reduction.empty() && c_.proxyv && !c_.learn_proxy)
       refuse(f_.place("vision_reduction"), "null beside spatial proxies, which stand for blocks of a whole crop", f_.find("vision_reduction")->describe());
+    study();
     return std::move(c_);
   }
 
@@ -330,6 +343,25 @@ class ConfigReader {
       refuse(f_.place("proxyv_reduce_factor"), "a divisor of the crop's side, " + std::to_string(side),
              std::to_string(c_.proxyv_reduce_factor));
     }
+  }
+
+  void study() {
+    StudyConfig& s = c_.study;
+    s.kind = f_.text_or("proxyv_study", "");
+    s.light_mlp = f_.flag_or("light_mlp", false);
+    s.light_mlp_norm = f_.flag_or("light_mlp_post_norm", false);
+    s.keep_self = f_.flag_or("mask_keep_self", false);
+    const auto goes_with = [&](const char* key, bool asked, bool fits, const char* wanted) {
+      if (asked && !fits) refuse(f_.place(key), wanted, "true");
+    };
+    goes_with("light_mlp", s.light_mlp, s.kind == "attn_ffn_skip", "false unless proxyv_study is attn_ffn_skip");
+    goes_with("light_mlp_post_norm", s.light_mlp_norm, s.light_mlp, "false unless light_mlp is true");
+    if (s.kind.empty()) return;
+    const bool known = s.kind == "mask_v2v" || s.kind == "attn_skip_drop" || s.kind == "attn_skip_keep" || s.kind == "attn_ffn_skip";
+    if (!known) refuse(f_.place("proxyv_study"), "mask_v2v, attn_skip_drop, attn_skip_keep or attn_ffn_skip", in_quotes(s.kind));
+    goes_with("proxyv", c_.proxyv, false, "false beside proxyv_study");
+    f_.require("proxyv_start_layer", "an integer");
+    if (c_.crop_side == 0) refuse(f_.place("per_crop_token_len"), "an integer", "nothing");
   }
 
   JsonFields f_;

@@ -19,6 +19,7 @@
 #include "proxyv/model/presets.hpp"
 #include "proxyv/model/rope_scaling.hpp"
 #include "proxyv/model/session.hpp"
+#include "proxyv/model/study_stacks.hpp"
 #include "proxyv/reduce/drop_stack.hpp"
 #include "proxyv/reduce/vision_zip.hpp"
 #include "proxyv/vision/clip_encoder.hpp"
@@ -32,7 +33,7 @@ namespace proxyv::inline v0 {
 enum class RunForm : std::uint8_t {
   as_trained,  ///< as config.json says
   plain,       ///< every token through every layer, whatever the checkpoint
-  proxyv,      ///< with proxies; refused when the checkpoint has no ProxyV weights
+  proxyv,      ///< with proxies, or as the study it was trained as; refused when the checkpoint has no ProxyV weights
 };
 
 /// The rotary embedding's stretching as config.json has it. context: positions that prompts and answers together
@@ -84,10 +85,22 @@ struct RunOptions {
   std::optional<Reduction> reduction{};  ///< of vision tokens, another one than config.json names
 };
 
+/// The study as config.json has it.
+inline StudyVariant study_variant(const io::StudyConfig& c) {
+  const Study kind = c.kind == "mask_v2v"         ? Study::mask_v2v
+                     : c.kind == "attn_skip_drop" ? Study::attn_skip_drop
+                     : c.kind == "attn_skip_keep" ? Study::attn_skip_keep
+                     : c.kind == "attn_ffn_skip"  ? Study::attn_ffn_skip
+                                                  : Study::none;
+  return {.kind = kind, .keep_self = c.keep_self, .light_mlp = c.light_mlp, .light_mlp_norm = c.light_mlp_norm};
+}
+
 /// The decoder's sizes as config.json has them.
 inline RuntimeConfig runtime_config(const io::CheckpointConfig& c, const RunOptions& options = {}) {
   const RunForm form = options.form;
-  PROXYV_CHECK(form != RunForm::proxyv || c.proxyv, ArgumentError, "the checkpoint was not trained with ProxyV (config.json: proxyv is false)");
+  const StudyVariant study = form == RunForm::plain ? StudyVariant{} : study_variant(c.study);
+  const bool studied = study.kind != Study::none;
+  PROXYV_CHECK(form != RunForm::proxyv || c.proxyv || studied, ArgumentError, "the checkpoint was not trained with ProxyV (config.json: proxyv is false)");
   const bool proxies = c.proxyv && form != RunForm::plain;
   const Reduction reduced = options.reduction ? *options.reduction : form == RunForm::plain ? Reduction{} : reduction_of_checkpoint(c);
   const index_t factor = proxies ? c.proxyv_reduce_factor : 1;
@@ -102,15 +115,16 @@ inline RuntimeConfig runtime_config(const io::CheckpointConfig& c, const RunOpti
           .rope_theta = c.rope_theta,
           .tied_embeddings = c.tie_word_embeddings,
           .qkv_bias = c.family == io::Family::qwen2,
-          .proxy_start = proxies ? c.proxyv_start_layer : c.num_hidden_layers,
+          .proxy_start = proxies || studied ? c.proxyv_start_layer : c.num_hidden_layers,
           .proxy_factor = factor,
           .crop_side = std::max<index_t>(c.crop_side, 1),
-          .update_inner = c.vision_update_hidden(),
+          .update_inner = studied ? c.light_mlp_hidden() : c.vision_update_hidden(),
           .learned_proxies = proxies && c.learn_proxy,
           .rope_scaling = rope_scaling(c, options.context),
           .blockwise_update = c.family == io::Family::phi3 && options.phi3_blockwise_update,
           .crop_proxies = proxies && c.learn_proxy && reduced.zip.on() ? std::max<index_t>(1, reduced.zip.tokens() / (factor * factor)) : 0,
-          .reduction = reduced};
+          .reduction = reduced,
+          .study = study};
 }
 
 /// The encoder's sizes as config.json has them.
@@ -175,11 +189,11 @@ namespace detail {
 /// Decoders that drop tokens want an engine that can rank them.
 template <class B>
 struct DecodersOf {
-  using type = std::variant<PlainDecoder<B>, ProxyDecoder<B>, LearnedProxyDecoder<B>>;
+  using type = std::variant<PlainDecoder<B>, ProxyDecoder<B>, LearnedProxyDecoder<B>, StudyDecoder<B>>;
 };
 template <RankOps B>
 struct DecodersOf<B> {
-  using type = std::variant<PlainDecoder<B>, ProxyDecoder<B>, LearnedProxyDecoder<B>, ReducedDecoder<B>, ReducedProxyDecoder<B>>;
+  using type = std::variant<PlainDecoder<B>, ProxyDecoder<B>, LearnedProxyDecoder<B>, StudyDecoder<B>, ReducedDecoder<B>, ReducedProxyDecoder<B>>;
 };
 
 }  // namespace detail
@@ -322,6 +336,7 @@ class Lmm {
       }
     }
     if (config_.proxy_start == config_.layers) return load(std::type_identity<PlainDecoder<B>>{});
+    if (config_.study.kind != Study::none) return load(std::type_identity<StudyDecoder<B>>{});
     if (config_.learned_proxies) return load(std::type_identity<LearnedProxyDecoder<B>>{});
     return load(std::type_identity<ProxyDecoder<B>>{});
   }

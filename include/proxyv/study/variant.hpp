@@ -17,7 +17,7 @@ enum class Study : std::uint8_t {
 /// A study with its options. Source: ProxyV section 2; open points as the oracle settled them.
 struct StudyVariant {
   Study kind = Study::none;
-  bool keep_self = true;                ///< mask_v2v: a vision row still sees itself
+  bool keep_self = false;               ///< mask_v2v: a vision row still sees itself
   EmptyRow empty_row = EmptyRow::zero;  ///< mask_v2v: result for a vision row that then sees nothing
   bool light_mlp = false;               ///< attn_ffn_skip: vision rows go through a light MLP
   bool light_mlp_norm = false;          ///< attn_ffn_skip: an RMSNorm after it, as the vision update has

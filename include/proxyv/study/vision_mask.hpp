@@ -13,7 +13,7 @@ inline bool vision_mask_sees(const TokenLayout& layout, index_t query, index_t k
   return layout.sees(query, key) && (!between_vision || (keep_self && query == key));
 }
 
-/// A decoder layer in which vision rows see earlier newlines and text and, unless told otherwise, themselves;
+/// A decoder layer in which vision rows see earlier newlines and text and, if asked to, themselves;
 /// newlines and text see everything before them. Any trained weights do. No mask exists anywhere: the vision
 /// rows' attention is over few keys. Source: ProxyV section 2.2.
 template <class B, class Cfg>

@@ -1,0 +1,71 @@
+#include "planning.hpp"
+
+#include <filesystem>
+
+#include "proxyv/backend/reference.hpp"
+#include "proxyv/model/lmm.hpp"
+
+namespace cli {
+namespace {
+
+namespace pv = proxyv;
+using pv::index_t;
+using Engine = pv::ReferenceBackend;
+
+template <class Decoder>
+Counted count(const pv::RuntimeConfig& config, const Workload& work) {
+  pv::PlanBackend<Engine> engine;
+  const Decoder decoder(engine, config, pv::shape_only_weights<Engine>(config));
+  std::vector<pv::TokenId> ids(static_cast<std::size_t>(work.text), 0);
+  if (work.crops > 0) ids.insert(ids.begin(), pv::image_token);
+  const pv::ImageSlot image{work.crops};
+  const pv::TokenLayout layout({ids.data(), static_cast<index_t>(ids.size())},
+                               {&image, work.crops > 0 ? 1 : 0}, decoder.crop_shape());
+  return {decoder.plan_prefill(layout, {.savings = pv::Savings::none()}).flops(),
+          decoder.plan_prefill(layout).flops()};
+}
+
+}  // namespace
+
+const std::vector<Preset>& presets() {
+  using pv::RuntimeConfig;
+  static const std::vector<Preset> all{{"vicuna-7b", RuntimeConfig::from(pv::presets::Vicuna7B{})},
+                                       {"vicuna-13b", RuntimeConfig::from(pv::presets::Vicuna13B{})},
+                                       {"llama3-8b", RuntimeConfig::from(pv::presets::Llama3_8B{})},
+                                       {"qwen2-7b", RuntimeConfig::from(pv::presets::Qwen2_7B{})},
+                                       {"phi3-3b", RuntimeConfig::from(pv::presets::Phi3_3B{})},
+                                       {"internlm2-7b", RuntimeConfig::from(pv::presets::InternLM2_7B{})},
+                                       {"tiny", RuntimeConfig::from(pv::presets::Tiny{})}};
+  return all;
+}
+
+std::string preset_names() {
+  std::string out;
+  for (const Preset& p : presets()) out += (out.empty() ? "" : ", ") + std::string(p.name);
+  return out;
+}
+
+pv::RuntimeConfig find_model(const std::string& name) {
+  for (const Preset& p : presets())
+    if (name == p.name) return p.config;
+  const std::string config = name + "/config.json";
+  PROXYV_CHECK(std::filesystem::exists(config), pv::ArgumentError, "no model \"", name, "\"; wanted one of ",
+               preset_names(), ", or a checkpoint folder with a config.json");
+  return pv::runtime_config(pv::io::read_config(config));
+}
+
+Counted count_prefill(const pv::RuntimeConfig& config, const Workload& work) {
+  if (config.proxy_start == config.layers) return count<pv::PlainDecoder<Engine>>(config, work);
+  if (config.study.kind != pv::Study::none) return count<pv::StudyDecoder<Engine>>(config, work);
+  if (config.learned_proxies) return count<pv::LearnedProxyDecoder<Engine>>(config, work);
+  return count<pv::ProxyDecoder<Engine>>(config, work);
+}
+
+pv::RuntimeConfig without_method(pv::RuntimeConfig config) {
+  config.proxy_start = config.layers;
+  config.learned_proxies = false;
+  config.study = {};
+  return config;
+}
+
+}  // namespace cli

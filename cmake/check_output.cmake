@@ -1,10 +1,10 @@
 # Runs PROGRAM and compares its standard output with the file EXPECTED, line by line.
 # In EXPECTED, <any> stands for any text within a line (a time, a path).
-#   cmake -DPROGRAM=... -DEXPECTED=... -P check_output.cmake
+#   cmake -DPROGRAM=... [-DARGUMENTS=one;two] -DEXPECTED=... -P check_output.cmake
 if(NOT EXISTS "${EXPECTED}")
   message(FATAL_ERROR "no expected output: write ${EXPECTED}")
 endif()
-execute_process(COMMAND "${PROGRAM}" OUTPUT_VARIABLE found ERROR_VARIABLE errors RESULT_VARIABLE status)
+execute_process(COMMAND "${PROGRAM}" ${ARGUMENTS} OUTPUT_VARIABLE found ERROR_VARIABLE errors RESULT_VARIABLE status)
 file(READ "${EXPECTED}" wanted)
 
 string(REGEX REPLACE "([][+.*^$?(){}|\\\\])" "\\\\\\1" pattern "${wanted}")

@@ -72,8 +72,14 @@ struct Composition {
   static constexpr bool any_dyn = ((Stacks::count == dyn) || ...);
   static constexpr index_t total = ((Stacks::count == dyn ? 0 : Stacks::count) + ...);
   static constexpr index_t proxy_stacks = ((Stacks::uses_proxies ? 1 : 0) + ...);
-  static constexpr index_t from_start_stacks = ((Stacks::from_start ? 1 : 0) + ...);
-  static constexpr bool last_from_start = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::from_start;
+  /// Whether a stack has weights that are numbered from Cfg::proxy_start; those that do not say have none.
+  template <class S>
+  static constexpr bool from_start() {
+    if constexpr (requires { S::from_start; }) return S::from_start;
+    return false;
+  }
+  static constexpr index_t from_start_stacks = ((from_start<Stacks>() ? 1 : 0) + ...);
+  static constexpr bool last_from_start = from_start<std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>>();
   static constexpr bool last_uses_proxies = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::uses_proxies;
   static constexpr index_t last_count = std::tuple_element_t<stacks - 1, std::tuple<Stacks...>>::count;
 

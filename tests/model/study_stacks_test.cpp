@@ -2,6 +2,7 @@
 
 #include "model/tiny.hpp"
 #include "proxyv/eigen/backend.hpp"
+#include "proxyv/reduce/drop_stack.hpp"
 #include "support/catch.hpp"
 
 using namespace tiny;
@@ -106,6 +107,29 @@ TEST_CASE("study stacks: they compose like any layer") {
   CHECK(deviation(mixed, left_by<Mixed>(config(4), {.savings = Savings::none(), .all_rows = true})) < 1e-6);
 }
 
+TEMPLATE_TEST_CASE("study stacks: behind dropped tokens, where leaving and being hidden are the same", "", R, EigenBackend) {
+  const auto logits = [](DropRule rule, auto type) {
+    using Model = typename decltype(type)::type;
+    RuntimeConfig c = config(4);
+    c.reduction.drops = DropSchedule::fast_v(2, 0.5, rule);
+    TestType be(options());
+    const auto model = random_decoder<Model>(be, c);
+    const Question q(model, prompt, pictures);
+    return prefill(model, be, q).logits;
+  };
+  const auto equal = [&]<class Study>(std::type_identity<Study>) {
+    const std::type_identity<Decoder<TestType, RuntimeConfig, DropStack<2>, Study>> model;
+    const auto dropped = logits(DropRule::fast_v, model);
+    CHECK(small::deviation(dropped, logits(DropRule::fast_v_mask, model)) < 1e-5);
+    const std::type_identity<Decoder<TestType, RuntimeConfig, DropStack<4>>> plain;
+    CHECK(small::deviation(dropped, logits(DropRule::fast_v, plain)) > 1e-4);
+  };
+  equal(std::type_identity<VisionMaskStack<2>>{});
+  equal(std::type_identity<AttentionSkipStack<2>>{});
+  equal(std::type_identity<AttentionDropStack<2>>{});
+  equal(std::type_identity<FfnSkipStack<2>>{});
+}
+
 TEST_CASE("study stacks: impossible ones are refused") {
   R be(options());
   const auto refused = [&]<class Model>(std::type_identity<Model>, const RuntimeConfig& c) {
@@ -120,6 +144,9 @@ TEST_CASE("study stacks: impossible ones are refused") {
         "config: a light MLP in a study that keeps the FFN; it goes with attn_ffn_skip");
   CHECK(refused(std::type_identity<Studied>{}, study_config({.kind = Study::attn_ffn_skip, .light_mlp_norm = true})) ==
         "config: a norm after a light MLP that is not there");
+  RuntimeConfig dropping = study_config(light);
+  dropping.reduction.drops = DropSchedule::fast_v(1, 0.5);
+  CHECK(refused(std::type_identity<Studied>{}, dropping) == "Decoder: the configuration drops vision tokens, but no stack is a DropStack");
   RuntimeConfig thin = study_config(light);
   thin.update_inner = 0;
   CHECK(refused(std::type_identity<Studied>{}, thin) == "config: update_inner is 0, ProxyV layers and light MLPs need an inner width");

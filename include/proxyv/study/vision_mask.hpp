@@ -48,9 +48,9 @@ class VisionMaskLayer {
     plain_.project(be, layer, s, wanted, normed, q);
     together(be, [&] {
       if (rest.count > 0)
-        be.attention(
-            q.row_range(vision.count, rest.count), seen.row_range(vision.count, rest.count),
-            causal_over_cache(*s.cache, layer, s.rows(), heads, s.positions.part(rest.begin, rest.count)));
+        be.attention(q.row_range(vision.count, rest.count), seen.row_range(vision.count, rest.count),
+                     causal_over_cache(*s.cache, layer, s.rows(), heads,
+                                       s.positions.part(rest.begin, rest.count), 0, s.key_positions));
       be.attention(q.row_range(0, vision.count), seen.row_range(0, vision.count),
                    of_vision(layer, s, vision));
     });
@@ -64,7 +64,8 @@ class VisionMaskLayer {
       args.add({.keys = s.cache->keys(layer, keys.begin, keys.count),
                 .values = s.cache->values(layer, keys.begin, keys.count),
                 .visible = visible,
-                .positions = s.cache->positions(keys.begin, keys.count)});
+                .positions = s.key_positions.empty() ? Ids<B>(s.cache->positions(keys.begin, keys.count))
+                                                     : s.key_positions.part(keys.begin, keys.count)});
     };
     if (study_.keep_self) {
       add(rows, Visible::self);

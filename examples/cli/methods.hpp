@@ -1,4 +1,4 @@
-// The methods of the paper that change a decoder's layers, as configurations, and rows of what they save.
+// The methods of the paper and those it compares with, as configurations, and rows of what they save.
 #pragma once
 
 #include <string>
@@ -8,12 +8,14 @@
 
 namespace cli {
 
-/// A method from a start layer on.
+/// A method, from a start layer on where it has one.
 struct Method {
   const char* key;   ///< for the command line and files
   const char* name;  ///< for people
   proxyv::StudyVariant study{};
-  bool proxies = false, learned = false;
+  bool learned = false;
+  proxyv::Reduction (*reduction)(const proxyv::RuntimeConfig& model, proxyv::index_t start) = nullptr;
+  proxyv::index_t first_start = 0;  ///< the earliest start layer there is; -1: it has none
 
   /// The configuration of a model of these sizes with the method from layer `start` on.
   proxyv::RuntimeConfig on(proxyv::RuntimeConfig model, proxyv::index_t start) const;
@@ -41,6 +43,9 @@ struct SavedRow {
 
 /// The paper's tables of FLOPs: backbones, attention skipped, attention and FFN skipped, token reduction.
 std::vector<SavedRow> paper_rows();
+
+/// In GFLOP, one digit behind the point, or three in all where the number is small.
+std::string gflop_text(double flops);
 
 enum class Form { text, json, csv };
 /// The rows as one text. `paper`: with the printed values and the differences.

@@ -66,6 +66,10 @@ Plan plan_decoder(const pv::RuntimeConfig& config, const PlanOptions& o) {
 }
 
 Plan plan_config(const pv::RuntimeConfig& config, const PlanOptions& o) {
+  if (config.reduction.drops.on()) {
+    if (config.proxy_start == config.layers) return plan_decoder<pv::ReducedDecoder<Engine>>(config, o);
+    if (config.learned_proxies) return plan_decoder<pv::ReducedProxyDecoder<Engine>>(config, o);
+  }
   if (config.proxy_start == config.layers) return plan_decoder<pv::PlainDecoder<Engine>>(config, o);
   if (config.study.kind != pv::Study::none) return plan_decoder<pv::StudyDecoder<Engine>>(config, o);
   if (config.learned_proxies) return plan_decoder<pv::LearnedProxyDecoder<Engine>>(config, o);

@@ -55,6 +55,10 @@ pv::RuntimeConfig find_model(const std::string& name) {
 }
 
 Counted count_prefill(const pv::RuntimeConfig& config, const Workload& work) {
+  if (config.reduction.drops.on()) {
+    if (config.proxy_start == config.layers) return count<pv::ReducedDecoder<Engine>>(config, work);
+    if (config.learned_proxies) return count<pv::ReducedProxyDecoder<Engine>>(config, work);
+  }
   if (config.proxy_start == config.layers) return count<pv::PlainDecoder<Engine>>(config, work);
   if (config.study.kind != pv::Study::none) return count<pv::StudyDecoder<Engine>>(config, work);
   if (config.learned_proxies) return count<pv::LearnedProxyDecoder<Engine>>(config, work);
@@ -65,6 +69,8 @@ pv::RuntimeConfig without_method(pv::RuntimeConfig config) {
   config.proxy_start = config.layers;
   config.learned_proxies = false;
   config.study = {};
+  config.reduction = {};
+  config.crop_proxies = 0;
   return config;
 }
 

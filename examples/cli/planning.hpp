@@ -32,7 +32,8 @@ struct Counted {
   double exact = 0.0;      ///< with the savings that change no result
 };
 
-/// Whichever decoder the configuration means: plain, ProxyV of either kind, or a study.
+/// Whichever decoder the configuration means: plain, ProxyV of either kind, a study, each with fewer tokens
+/// where it says so.
 Counted count_prefill(const proxyv::RuntimeConfig& config, const Workload& work);
 
 /// The configuration without any method: every token through every layer.

@@ -13,8 +13,8 @@ std::string percent(double value) { return fmt::format("{:.1f} %", value); }
 std::string start_text(const SavedRow& r) { return r.start < 0 ? "-" : fmt::format("{}", r.start); }
 
 std::vector<std::string> cells(const SavedRow& r, bool paper) {
-  std::vector<std::string> out{r.name, r.model, start_text(r),
-                               fmt::format("{:.1f}", r.counted.published / 1e9), percent(r.published())};
+  std::vector<std::string> out{r.name, r.model, start_text(r), gflop_text(r.counted.published),
+                               percent(r.published())};
   if (paper) {
     out.push_back(r.printed < 0 ? "-" : fmt::format("{:.0f} %", r.printed));
     out.push_back(r.printed < 0 ? "-" : fmt::format("{:+.1f}", r.published() - r.printed));
@@ -77,6 +77,10 @@ std::string csv(const std::vector<SavedRow>& rows) {
 }
 
 }  // namespace
+
+std::string gflop_text(double flops) {
+  return flops >= 1e11 ? fmt::format("{:.1f}", flops / 1e9) : fmt::format("{:#.3g}", flops / 1e9);
+}
 
 std::string show(const std::vector<SavedRow>& rows, Form form, bool paper) {
   if (form == Form::csv) return csv(rows);

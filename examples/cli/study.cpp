@@ -22,10 +22,14 @@ struct StudyOptions {
   bool json = false, csv = false;
 };
 
-/// Quarters of the depth, unless told.
-std::vector<index_t> start_layers(const StudyOptions& o, index_t layers) {
+/// Quarters of the depth that the method may start at, unless told. -1 for a method without start layers.
+std::vector<index_t> start_layers(const StudyOptions& o, const Method& method, index_t layers) {
+  if (method.first_start < 0) return {-1};
   std::vector<index_t> out = o.starts;
-  if (out.empty()) out = {0, layers / 4, layers / 2, 3 * layers / 4};
+  if (out.empty()) {
+    out = {0, layers / 4, layers / 2, 3 * layers / 4};
+    std::erase_if(out, [&](index_t start) { return start < method.first_start; });
+  }
   for (const index_t start : out)
     PROXYV_CHECK(start < layers, pv::ArgumentError, "study: start layer ", start, ", ", o.model,
                  " has the layers 0..", layers - 1);
@@ -43,11 +47,11 @@ void study(const StudyOptions& o) {
   std::vector<SavedRow> rows;
   for (const std::string& key : keys) {
     const Method& method = find_method(key);
-    for (const index_t start : start_layers(o, model.layers))
+    for (const index_t start : start_layers(o, method, model.layers))
       rows.push_back(
-          {.table = fmt::format("{}: {} layers, {} vision, {} newline, {} text tokens, {:.1f} GFLOP plain",
+          {.table = fmt::format("{}: {} layers, {} vision, {} newline, {} text tokens, {} GFLOP plain",
                                 o.model, model.layers, o.work.crops * pv::tokens_per_crop(model),
-                                o.work.crops, o.work.text, baseline / 1e9),
+                                o.work.crops, o.work.text, gflop_text(baseline)),
            .model = o.model,
            .method = method.key,
            .name = method.name,

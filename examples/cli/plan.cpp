@@ -9,7 +9,6 @@
 
 #include "commands.hpp"
 #include "methods.hpp"
-#include "models.hpp"
 #include "proxyv/eigen/backend.hpp"
 #include "table.hpp"
 

@@ -1,7 +1,5 @@
 #include "planning.hpp"
 
-#include <filesystem>
-
 #include "proxyv/backend/reference.hpp"
 #include "proxyv/model/lmm.hpp"
 
@@ -26,33 +24,6 @@ Counted count(const pv::RuntimeConfig& config, const Workload& work) {
 }
 
 }  // namespace
-
-const std::vector<Preset>& presets() {
-  using pv::RuntimeConfig;
-  static const std::vector<Preset> all{{"vicuna-7b", RuntimeConfig::from(pv::presets::Vicuna7B{})},
-                                       {"vicuna-13b", RuntimeConfig::from(pv::presets::Vicuna13B{})},
-                                       {"llama3-8b", RuntimeConfig::from(pv::presets::Llama3_8B{})},
-                                       {"qwen2-7b", RuntimeConfig::from(pv::presets::Qwen2_7B{})},
-                                       {"phi3-3b", RuntimeConfig::from(pv::presets::Phi3_3B{})},
-                                       {"internlm2-7b", RuntimeConfig::from(pv::presets::InternLM2_7B{})},
-                                       {"tiny", RuntimeConfig::from(pv::presets::Tiny{})}};
-  return all;
-}
-
-std::string preset_names() {
-  std::string out;
-  for (const Preset& p : presets()) out += (out.empty() ? "" : ", ") + std::string(p.name);
-  return out;
-}
-
-pv::RuntimeConfig find_model(const std::string& name) {
-  for (const Preset& p : presets())
-    if (name == p.name) return p.config;
-  const std::string config = name + "/config.json";
-  PROXYV_CHECK(std::filesystem::exists(config), pv::ArgumentError, "no model \"", name, "\"; wanted one of ",
-               preset_names(), ", or a checkpoint folder with a config.json");
-  return pv::runtime_config(pv::io::read_config(config));
-}
 
 Counted count_prefill(const pv::RuntimeConfig& config, const Workload& work) {
   if (config.reduction.drops.on()) {

@@ -1,25 +1,10 @@
-// What commands that cost models without loading them share: presets, and counting a prefill.
+// What commands that cost models without loading them share: counting a prefill.
 #pragma once
 
-#include <string>
-#include <vector>
-
-#include "proxyv/model/config.hpp"
+#include "models.hpp"
 #include "proxyv/proxy/savings.hpp"
 
 namespace cli {
-
-struct Preset {
-  const char* name;
-  proxyv::RuntimeConfig config;
-};
-
-/// The paper's backbones, and a toy.
-const std::vector<Preset>& presets();
-/// "vicuna-7b, ..."
-std::string preset_names();
-/// A preset by name, or what a checkpoint folder's config.json says. Throws ArgumentError.
-proxyv::RuntimeConfig find_model(const std::string& name);
 
 /// A prompt: one picture and text.
 struct Workload {

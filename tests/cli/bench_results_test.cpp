@@ -65,11 +65,19 @@ TEST_CASE("samples: median, quartiles, and the same thing timed twice") {
   CHECK_THROWS_AS(Samples{}.median(), ArgumentError);
 }
 
-TEST_CASE("noise: the largest difference of the same thing") {
+TEST_CASE("noise: how much the rounds differ") {
   auto r = run({result({"plain"}, {1.0, 1.0, 1.1, 1.1}), result({"proxyv", 1, 2}, {1.0, 1.0})});
-  CHECK(r.noise() == Approx(0.1));
-  r.repeated = 0.2;
-  CHECK(r.noise() == Approx(0.2));
+  CHECK(r.noise() == Approx(0.05));
+  CHECK(r.worst_noise() == Approx(0.1));
+  r.results[1].add(result({"proxyv", 1, 2}, {1.2, 1.2}, {7.0}));
+  CHECK(r.worst_noise() == Approx(0.2));
+  CHECK(r.noise() == Approx(0.15));
+  CHECK(r.results[1].prefill.ms.size() == 4);
+  CHECK(r.results[1].decode.ms == std::vector<double>{7.0});
+  CHECK(r.results[1].layer_ms == std::vector<double>{1.0, 2.0});
+  r.ceilings.take_best({2e12, 1e10});
+  CHECK(r.ceilings.gemm_flops == 2e12);
+  CHECK(r.ceilings.copy_bytes == 1e11);
 }
 
 TEST_CASE("compare: what was written is read back, and changes beyond the noise are told") {
@@ -129,7 +137,7 @@ TEST_CASE("old runs: what is none is refused, naming the field") {
   CHECK(with("results", {3}) == "f: results: wanted objects with a variant");
   json["results"][0]["prefill"] = nullptr;
   CHECK(error_in(json.dump()) == "f: prefill: wanted an object, found null");
-  json["results"][0]["prefill"] = {{"median_ms", -1.0}, {"spread", 0.0}};
+  json["results"][0]["prefill"] = {{"median_ms", -1.0}, {"noise", 0.0}};
   CHECK(error_in(json.dump()).rfind("f: median_ms: wanted a number of at least", 0) == 0);
   CHECK_THROWS_AS(bench::read_old_run("/nowhere/old.json"), LoadError);
 }

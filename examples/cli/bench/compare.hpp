@@ -58,10 +58,10 @@ inline Comparison compare(const OldRun& then, const Run& now) {
     matched[static_cast<std::size_t>(old - then.results.begin())] = true;
     const std::string name = r.setting.name();
     out.changes.push_back({name + ": prefill", old->prefill_ms, r.prefill.median(),
-                           std::max({floor, old->prefill_spread, r.prefill.spread()})});
+                           std::max({floor, old->prefill_noise, r.prefill.noise()})});
     if (old->decode_ms > 0.0 && !r.decode.empty())
       out.changes.push_back({name + ": decode", old->decode_ms, r.decode.median(),
-                             std::max({floor, old->decode_spread, r.decode.spread(), r.decode.drift()})});
+                             std::max({floor, old->decode_noise, r.decode.noise()})});
   }
   for (std::size_t i = 0; i < matched.size(); ++i)
     if (!matched[i]) out.only_then.push_back(then.results[i].setting.name());

@@ -82,24 +82,30 @@ class Progress {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+/// Twice through all cases, each time with half of the repetitions: what a busy machine does to one round
+/// shows as a difference between the two.
 Run measure(const FrontOptions& o, Runner& runner) {
+  constexpr int rounds = 2;
   Run run;
   run.workload = workload_of(o);
   run.machine = machine_text();
   const std::vector<Case> all = cases_of(o, run.workload.config, runner.variants());
-  Progress progress(all.size() + 3, o.quiet);
-  run.ceilings = runner.ceilings(run.workload);
-  progress.step(fmt::format("the engine at its best: {:.0f} GFLOP/s, {:.1f} GB/s",
-                            run.ceilings.gemm_flops / 1e9, run.ceilings.copy_bytes / 1e9));
-  runner.prepare(run.workload, all);
+  Workload half = run.workload;
+  half.repetitions = (half.repetitions + rounds - 1) / rounds;
+  Progress progress(rounds * (all.size() + 1) + 1, o.quiet);
+  runner.prepare(half, all);
   progress.step("weights");
-  for (const Case& c : all) {
-    run.results.push_back(runner.run(c));
-    progress.step(fmt::format("{}: {:.3f} ms", c.name(), run.results.back().prefill.median()));
+  for (int round = 0; round < rounds; ++round) {
+    run.ceilings.take_best(runner.ceilings(half));
+    progress.step(fmt::format("the engine at its best: {:.0f} GFLOP/s, {:.1f} GB/s",
+                              run.ceilings.gemm_flops / 1e9, run.ceilings.copy_bytes / 1e9));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      Result r = runner.run(all[i]);
+      progress.step(fmt::format("{}: {:.3f} ms", all[i].name(), r.prefill.median()));
+      if (round == 0) run.results.push_back(std::move(r));
+      else run.results[i].add(r);
+    }
   }
-  const double first = run.results[0].prefill.median(), again = runner.run(all[0]).prefill.median();
-  run.repeated = std::abs(again - first) / std::min(again, first);
-  progress.step(fmt::format("{} again: {:.3f} ms", all[0].name(), again));
   return run;
 }
 
@@ -114,8 +120,10 @@ void print_table(const Run& run) {
          fmt::format("{:.2f}", r.prefill_flops / 1e9), fmt::format("{:.1f}", r.prefill_flops / ms / 1e6),
          fmt::format("{:.0f} %", 1e5 * r.prefill_flops / ms / run.ceilings.gemm_flops)});
   }
-  fmt::print("{}\nMedian of {}; timing the same thing twice differed by up to {:.1f} %.\n", cli::table(rows),
-             run.workload.repetitions, 100.0 * run.noise());
+  fmt::print(
+      "{}\nMedian of {}. Between the two rounds a case's median moved by {:.1f} %, at most {:.1f} %.\n",
+      cli::table(rows), run.results[0].prefill.ms.size(), 100.0 * run.noise(), 100.0 * run.worst_noise());
+  if (run.noise() > 0.1) fmt::print("That is much: is the machine doing something else?\n");
 }
 
 void print_comparison(const Comparison& c) {
@@ -176,7 +184,8 @@ void add_bench_options(CLI::App& app, FrontOptions& o) {
   app.add_option("--warm-up", o.workload.warm_up, "Runs before those that count")
       ->capture_default_str()
       ->check(CLI::Range(0, 1000));
-  app.add_option("--repetitions", o.workload.repetitions, "Runs that count")
+  app.add_option("--repetitions", o.workload.repetitions,
+                 "Runs that count, half of them in each of two rounds through all cases")
       ->capture_default_str()
       ->check(CLI::Range(1, 100000));
   app.add_option("--json", o.json, "File to write, for --compare later");

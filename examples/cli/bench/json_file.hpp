@@ -17,7 +17,7 @@ inline constexpr int json_version = 1;
 
 inline Json samples_json(const Samples& s) {
   if (s.empty()) return nullptr;
-  return {{"median_ms", s.median()}, {"spread", s.spread()}, {"samples_ms", s.ms}};
+  return {{"median_ms", s.median()}, {"spread", s.spread()}, {"noise", s.noise()}, {"samples_ms", s.ms}};
 }
 
 /// What two runs must share for their times to mean the same.
@@ -110,8 +110,8 @@ inline void write_text(const std::string& path, const std::string& text) {
 /// What a comparison needs of an earlier run.
 struct OldResult {
   Case setting;
-  double prefill_ms = 0.0, prefill_spread = 0.0;
-  double decode_ms = 0.0, decode_spread = 0.0;  ///< 0: not measured
+  double prefill_ms = 0.0, prefill_noise = 0.0;
+  double decode_ms = 0.0, decode_noise = 0.0;  ///< 0: not measured
 };
 struct OldRun {
   Json workload;
@@ -131,14 +131,14 @@ inline double number_of(const Json& from, const char* name, double least, const 
   return at->get<double>();
 }
 
-inline void read_samples(const Json& result, const char* name, double& ms, double& spread,
+inline void read_samples(const Json& result, const char* name, double& ms, double& noise,
                          const std::string& path) {
   const auto at = result.find(name);
   PROXYV_CHECK(at != result.end() && (at->is_object() || at->is_null()), pv::LoadError, path, ": ", name,
                ": wanted an object or null");
   if (at->is_null()) return;
   ms = number_of(*at, "median_ms", 1e-9, path);
-  spread = number_of(*at, "spread", 0.0, path);
+  noise = number_of(*at, "noise", 0.0, path);
 }
 
 }  // namespace detail
@@ -166,8 +166,8 @@ inline OldRun parse_old_run(const std::string& text, const std::string& path) {
     old.setting.variant = r["variant"].get<std::string>();
     old.setting.start_layer = static_cast<index_t>(detail::number_of(r, "start_layer", -1.0, path));
     old.setting.reduce = static_cast<index_t>(detail::number_of(r, "reduce", -1.0, path));
-    detail::read_samples(r, "prefill", old.prefill_ms, old.prefill_spread, path);
-    detail::read_samples(r, "decode", old.decode_ms, old.decode_spread, path);
+    detail::read_samples(r, "prefill", old.prefill_ms, old.prefill_noise, path);
+    detail::read_samples(r, "decode", old.decode_ms, old.decode_noise, path);
     PROXYV_CHECK(old.prefill_ms > 0.0, pv::LoadError, path, ": prefill: wanted an object, found null");
     out.results.push_back(std::move(old));
   }

@@ -163,10 +163,12 @@ inline std::string report_html(const Run& run) {
          svg::escaped(run.machine + "; engine " + w.engine + ", elements " + w.element + ", weights " +
                       w.weights + ", " + std::to_string(w.threads) + " threads. " + std::to_string(w.crops) +
                       " crops, " + std::to_string(w.text) + " text tokens. Median of " +
-                      std::to_string(w.repetitions) + " after " + std::to_string(w.warm_up) +
-                      " to warm up; ± half the distance of the quartiles. Noise: timing the same thing twice "
-                      "differed by up to " +
-                      detail::fixed(100.0 * run.noise(), 1) + " %.") +
+                      std::to_string(run.results.empty() ? 0 : run.results[0].prefill.ms.size()) + " after " +
+                      std::to_string(w.warm_up) +
+                      " to warm up; ± half the distance of the quartiles. Between the two rounds a case's "
+                      "median moved by " +
+                      detail::fixed(100.0 * run.noise(), 1) + " %, at most " +
+                      detail::fixed(100.0 * run.worst_noise(), 1) + " %.") +
          "</p>\n<table><tr><th>case</th><th>prefill</th><th>decode, per token</th><th>GFLOP as "
          "run</th><th>GFLOP as the paper counts</th>"
          "<th>GFLOP/s</th><th>of best product</th></tr>\n" +

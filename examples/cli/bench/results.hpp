@@ -19,12 +19,24 @@ struct Result {
   double prefill_bytes = 0.0, decode_flops = 0.0, decode_bytes = 0.0;
   double workspace_bytes = 0.0, cache_bytes = 0.0;
   index_t vision = 0, proxies = 0, rows = 0;
+
+  /// The times of another round; the costs are the same.
+  void add(const Result& round) {
+    prefill.ms.insert(prefill.ms.end(), round.prefill.ms.begin(), round.prefill.ms.end());
+    decode.ms.insert(decode.ms.end(), round.decode.ms.begin(), round.decode.ms.end());
+    for (std::size_t l = 0; l < layer_ms.size(); ++l) layer_ms[l] = (layer_ms[l] + round.layer_ms[l]) / 2.0;
+  }
 };
 
 /// What the engine reaches on this machine at its best.
 struct Ceilings {
   double gemm_flops = 0.0;  ///< per second, a square product
   double copy_bytes = 0.0;  ///< per second, read and written, a copy much larger than the caches
+
+  void take_best(const Ceilings& other) {
+    gemm_flops = std::max(gemm_flops, other.gemm_flops);
+    copy_bytes = std::max(copy_bytes, other.copy_bytes);
+  }
 };
 
 struct Run {
@@ -32,13 +44,17 @@ struct Run {
   std::string machine;
   Ceilings ceilings;
   std::vector<Result> results;
-  double repeated = 0.0;  ///< relative difference of the first case, measured again at the end
 
-  /// Below this share two times are the same: the largest of what timing the same thing twice gave.
-  double noise() const {
-    double most = repeated;
-    for (const Result& r : results) most = std::max(most, r.prefill.drift());
-    return most;
+  /// The differences between the medians of the two rounds, a share per case: the middle one, which no change
+  /// below it can be told from, and the largest.
+  double noise() const { return drifts().median(); }
+  double worst_noise() const { return drifts().quantile(1.0); }
+
+ private:
+  Samples drifts() const {
+    Samples s;
+    for (const Result& r : results) s.ms.push_back(r.prefill.drift());
+    return s;
   }
 };
 

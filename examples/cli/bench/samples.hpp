@@ -19,13 +19,17 @@ struct Samples {
   double median() const { return quantile(0.5); }
   /// Half of what lies between the quartiles, as a share of the median.
   double spread() const { return (quantile(0.75) - quantile(0.25)) / 2.0 / median(); }
-  /// How far the median of the second half lies from that of the first: the same thing timed twice.
+  /// How far the median of the second half (the second round) lies from that of the first: the same thing
+  /// timed twice.
   double drift() const {
     if (ms.size() < 2) return 0.0;
     const auto middle = ms.begin() + static_cast<std::ptrdiff_t>(ms.size() / 2);
     const double a = quantile_of({ms.begin(), middle}, 0.5), b = quantile_of({middle, ms.end()}, 0.5);
     return std::abs(a - b) / std::min(a, b);
   }
+
+  /// Changes below this share are none.
+  double noise() const { return std::max(spread(), drift()); }
 
  private:
   static double quantile_of(std::vector<double> v, double part) {

@@ -47,7 +47,9 @@ inline svg::Svg mir_curve(const Looked& l) {
   }
   char total[64];
   std::snprintf(total, sizeof total, "Modality integration rate: MIR = %.3f", l.mir);
-  return plot::curves({.title = total, .x = "layer", .y = "Frechet distance of vision and text states"}, {s});
+  return plot::curves(
+      {.title = total, .x = "layer", .y = "Frechet distance of vision and text states", .whole_x = true},
+      {s});
 }
 
 /// The greatest entry of a row.

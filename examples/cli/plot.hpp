@@ -22,6 +22,7 @@ struct Series {
 struct Labels {
   std::string title{}, x{}, y{};
   bool log_x = false, log_y = false;
+  bool whole_x = false;  ///< only whole numbers are labelled
 };
 
 /// Round numbers, at most about `most` of them, that cover [low, high] and are 1, 2 or 5 times a power of ten
@@ -94,12 +95,17 @@ inline Axis axis_over(const std::vector<double>& values, bool logarithmic, bool 
 }
 
 inline void legend(svg::Svg& out, const std::vector<Series>& series) {
-  if (series.size() > 8) return;  // a legend of so many says nothing
-  double x = left;
+  if (series.size() > 7) return;  // a legend of so many says nothing
+  double x = left, y = 46;
   for (const Series& s : series) {
-    out.rect({x, 46, 10, 10}, s.colour);
-    out.text({x + 15, 55}, s.name);
-    x += 32.0 + 6.6 * static_cast<double>(s.name.size());
+    const double length = 32.0 + 6.6 * static_cast<double>(s.name.size());
+    if (x + length > width && x > left) {
+      x = left;
+      y += 16;
+    }
+    out.rect({x, y, 10, 10}, s.colour);
+    out.text({x + 15, y + 9}, s.name);
+    x += length;
   }
 }
 
@@ -137,9 +143,11 @@ inline svg::Svg curves(const Labels& labels, const std::vector<Series>& series) 
   y.to = detail::top;
   svg::Svg out = detail::canvas(labels, "Curves");
   detail::frame(out, labels, y);
-  for (const double v : ticks(x.low, x.high, 10, x.logarithmic))
+  for (const double v : ticks(x.low, x.high, 10, x.logarithmic)) {
+    if (labels.whole_x && v != std::round(v)) continue;
     out.text({x(v), y.from + 16}, tick_text(v),
              {.size = 11, .fill = svg::grey, .anchor = svg::Anchor::middle});
+  }
   detail::legend(out, series);
   for (const Series& s : series) {
     std::vector<svg::Point> points;

@@ -48,6 +48,21 @@ TEST_CASE("plot: curves have a mark per point, bars a box per value") {
   CHECK(count(bars, "<title>t, ") == 2);
 }
 
+TEST_CASE("plot: whole numbers alone are labelled when asked") {
+  const std::vector<plot::Series> two{{.name = "a", .x = {1, 2}, .y = {5, 4}}};
+  CHECK(plot::curves({}, two).str().find(">1.5<") != std::string::npos);
+  CHECK(plot::curves({.whole_x = true}, two).str().find(">1.5<") == std::string::npos);
+}
+
+TEST_CASE("plot: a legend goes on in a second line, and is left out where it would say nothing") {
+  const auto named = [](std::size_t n) {
+    std::vector<plot::Series> all(n, {.name = "a long name for a curve", .x = {1}, .y = {1}});
+    return count(plot::curves({}, all).str(), ">a long name for a curve</text>");
+  };
+  CHECK(named(7) == 7);
+  CHECK(named(8) == 0);
+}
+
 TEST_CASE("plot: what cannot be drawn is refused") {
   using proxyv::ArgumentError;
   CHECK(small::error_of<ArgumentError>([] { plot::curves({}, {}); }) == "plot: nothing to plot");

@@ -37,13 +37,18 @@ struct Comparison {
   }
 };
 
-/// Throws ArgumentError when the workloads differ, naming the first difference, or no case is in both.
-inline Comparison compare(const OldRun& then, const Run& now) {
-  const Json workload = workload_json(now.workload);
+/// Throws ArgumentError when the workloads differ, naming the first difference.
+inline void check_same_workload(const OldRun& then, const Workload& now) {
+  const Json workload = workload_json(now);
   for (const auto& [name, value] : workload.items())
     PROXYV_CHECK(then.workload.value(name, Json()) == value, pv::ArgumentError, "--compare: ", name, " was ",
                  then.workload.value(name, Json()).dump(), ", is ", value.dump(),
                  "; the times mean different things");
+}
+
+/// Throws ArgumentError when the workloads differ, or no case is in both.
+inline Comparison compare(const OldRun& then, const Run& now) {
+  check_same_workload(then, now.workload);
   Comparison out;
   out.other_machine = then.machine != now.machine;
   const double floor = std::max(then.noise, now.noise());

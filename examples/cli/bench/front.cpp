@@ -202,14 +202,16 @@ int run_front(const FrontOptions& o, const MakeRunner& make) {
   const Workload w = workload_of(o);
   const auto runner = make(w.engine, w.element);
   OldRun then;
-  if (!o.compare.empty())
-    then = read_old_run(o.compare);  // a bad file is told before the minutes of measuring
+  if (!o.compare.empty()) {  // what is wrong with it is told before the minutes of measuring
+    then = read_old_run(o.compare);
+    check_same_workload(then, w);
+  }
   const Run run = measure(o, *runner);
+  print_table(run);
   if (!o.json.empty())
     write_text(o.json, run_json(run).dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
   if (!o.csv.empty()) write_text(o.csv, run_csv(run));
   if (!o.html.empty()) write_text(o.html, report_html(run));
-  print_table(run);
   if (o.compare.empty()) return 0;
   const Comparison c = compare(then, run);
   print_comparison(c);

@@ -58,11 +58,11 @@ std::vector<plot::Series> by_start(const Run& run, Value&& value) {
 }  // namespace detail
 
 inline svg::Svg time_against_start(const Run& run) {
-  return plot::curves({.title = "Prefill time", .x = "start layer", .y = "ms, median"},
+  return plot::curves({.title = "Prefill time", .x = "start layer", .y = "ms, median", .whole_x = true},
                       detail::by_start(run, [](const Result& r) { return r.prefill.median(); }));
 }
 inline svg::Svg flops_against_start(const Run& run) {
-  return plot::curves({.title = "Prefill FLOPs, as run", .x = "start layer", .y = "GFLOP"},
+  return plot::curves({.title = "Prefill FLOPs, as run", .x = "start layer", .y = "GFLOP", .whole_x = true},
                       detail::by_start(run, [](const Result& r) { return r.prefill_flops / 1e9; }));
 }
 

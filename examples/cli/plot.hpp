@@ -68,7 +68,7 @@ struct Axis {
 
 namespace detail {
 
-inline constexpr double width = 640, height = 340, left = 68, right = 16, top = 88, bottom = 48;
+inline constexpr double width = 640, height = 340, left = 68, right = 16, top = 94, bottom = 48;
 
 /// From the least to the greatest of the values, not empty; linear axes begin at zero when `from_zero`.
 inline Axis axis_over(const std::vector<double>& values, bool logarithmic, bool from_zero) {
@@ -96,7 +96,7 @@ inline Axis axis_over(const std::vector<double>& values, bool logarithmic, bool 
 
 inline void legend(svg::Svg& out, const std::vector<Series>& series) {
   if (series.size() > 7) return;  // a legend of so many says nothing
-  double x = left, y = 46;
+  double x = left, y = 42;
   for (const Series& s : series) {
     const double length = 32.0 + 6.6 * static_cast<double>(s.name.size());
     if (x + length > width && x > left) {

@@ -2,6 +2,8 @@
 // equal to the last index, with ties and scores that are not numbers among them.
 #pragma once
 
+#include <cmath>
+#include <cstring>
 #include <memory>
 #include <numeric>
 #include <string>
@@ -104,7 +106,10 @@ class RankSuite {
   }
 
   void sums() {
-    Floats x = floats(random_.some(), random_.some()), y = floats(1, x.cols);
+    const index_t rows = random_.some(), cols = random_.some();
+    Host weights(static_cast<std::size_t>(rows * cols));  // none below 0: the error of a sum is measured by the sum
+    for (float& v : weights) v = std::abs(random_.value());
+    Floats x(be_, rows, cols, std::move(weights)), y = floats(1, cols);
     be_.sum_rows(x.view(), 0.25f, y.view());
     host_.sum_rows(x.twin(), 0.25f, y.twin());
     close("sum_rows", std::to_string(x.rows) + "x" + std::to_string(x.cols), y, 4e-6);

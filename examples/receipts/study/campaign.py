@@ -8,6 +8,7 @@ as results come, log.txt, and the kept checkpoints in archives of three.
 import argparse
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -159,6 +160,7 @@ class Campaign:
         for path in sorted(self.work.glob("*.log")):
             tail = path.read_text()[-1500:]
             self.say(f"--- {path.stem}\n{tail}")
+        shutil.rmtree(self.work, ignore_errors=True)
 
     def pack(self, each=3):
         """Archives of the checkpoints that are there, again when there are more."""

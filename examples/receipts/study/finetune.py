@@ -2,7 +2,6 @@
 
 import argparse
 import json
-import math
 import time
 import traceback
 from pathlib import Path
@@ -13,11 +12,12 @@ from torch import nn
 
 import score
 import variants
+from bridge import SLOTS
 from checkpoint import load_checkpoint, save_checkpoint
-from pool import SLOTS, Batches, Pool
+from pool import Batches, Pool
 from reader import Reader, StudyLayout
+from train import PRETRAINING, learning_rate
 
-PRETRAINING = 0.1                 # share of the steps in which only new weights and the projector learn
 CALIBRATION = 6.0                 # seconds
 NEW = ("vision_mlp_layers", "light_mlp_layers", "proxyv_initializer")
 
@@ -30,12 +30,6 @@ class Objective(nn.Module):
     def forward(self, pixels, tokens, targets, asking):
         logits = self.model(pixels, score.with_bos(tokens), self.layout, asking)[:, 1:]
         return F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), ignore_index=0)
-
-
-def learning_rate(fraction, peak, warm_up=0.03):
-    if fraction < warm_up:
-        return peak * fraction / warm_up
-    return peak * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * (fraction - warm_up) / (1 - warm_up))))
 
 
 def parameter_groups(model):

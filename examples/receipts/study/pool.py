@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from bridge import SLOTS
 from config import PICTURE_SIDE
 
-SLOTS = (170, 32, 32, 32, 32)        # as in bridge.cpp
 TEXT = sum(SLOTS)
 EXAM_SEED = 3000000                  # far from the receipts that are trained on
 SHAPES = {"pixels": (PICTURE_SIDE, PICTURE_SIDE, 3), "tokens": (TEXT,), "targets": (TEXT,)}

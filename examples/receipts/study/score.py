@@ -5,8 +5,9 @@ Float32 with the weights as they are. "All tokens right when the answer is fed i
 
 import torch
 
+from bridge import SLOTS
 from decoder import rope_table
-from pool import SLOTS, first_labels
+from pool import first_labels
 from reader import StudyLayout
 
 LONGEST = 170

@@ -127,10 +127,10 @@ class Candidate {
     const pv::Image image = photograph(receipt);
     model.visit([&](const auto& decoder) {
       const pv::Cost encoding = model.plan_encode(model.count_crops(image.width(), image.height()));
-      Engine encoder = asking::make_engine<Engine>(options_, encoding.workspace);
+      Engine encoder = cli::make_engine<Engine>(options_.threads, encoding.workspace);
       const auto picture = model.encode(encoder, image);
       const pv::TokenLayout longest = layout_of(decoder, picture, std::string(64, 'a'));
-      Engine be = asking::make_engine<Engine>(options_, pv::workspace_bytes(decoder, longest));
+      Engine be = cli::make_engine<Engine>(options_.threads, pv::workspace_bytes(decoder, longest));
       f(be, decoder, picture);
     });
   }

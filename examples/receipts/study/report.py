@@ -35,7 +35,7 @@ class Study:
     def __init__(self):
         self.facts = json.loads((HERE / "results.json").read_text())
         measured = HERE / "measured.json"
-        self.measured = json.loads(measured.read_text()) if measured.exists() else {}
+        self.measured = {m["name"]: m for m in json.loads(measured.read_text())} if measured.exists() else {}
         self.trained, self.untrained = defaultdict(list), {}
         for result in self.facts["results"]:
             if result["trained"]:
@@ -47,7 +47,18 @@ class Study:
         """FLOPs of a prefill, in per cent of the baseline's; None: not counted."""
         if name not in self.measured:
             return None
-        return 100 * self.measured[name]["flops"] / self.measured["baseline"]["flops"]
+        return 100 * self.measured[name]["prefill_gflop"] / self.measured["baseline"]["prefill_gflop"]
+
+    def time(self, name):
+        """Milliseconds of a prefill in the library; None: not measured."""
+        return self.measured[name]["prefill_ms"]["median"] if name in self.measured else None
+
+    def by_library(self, name):
+        """Right answers of the library itself; empty: its checkpoint was not measured."""
+        if name not in self.measured or "questions" not in self.measured[name]:
+            return ""
+        tallies = self.measured[name]["questions"].values()
+        return f"{sum(t['right'] for t in tallies)} of {sum(t['asked'] for t in tallies)}"
 
     def scores(self, name, of):
         """of(result) of every seed."""
@@ -84,11 +95,11 @@ def trained_table(study):
     for name, words in NAMES.items():
         if name not in study.trained:
             continue
-        cost, time = study.cost(name), study.measured.get(name, {}).get("prefill_ms")
+        cost, time = study.cost(name), study.time(name)
         rows.append([words, f"{cost:.0f} %" if cost else "", f"{time:.1f}" if time else "", str(len(study.trained[name])),
-                     *(spread(study.scores(name, exact(kind))) for kind in KINDS), spread(study.scores(name, character_errors), 3)])
+                     *(spread(study.scores(name, exact(kind))) for kind in KINDS), spread(study.scores(name, character_errors), 3), study.by_library(name)])
     return table(["method", "FLOPs", "prefill, ms", "seeds", "`read all`", "`read line N`", "`price of X?`", "total, count, date, shop",
-                  "wrong characters, %"], rows)
+                  "wrong characters, %", "right, by the library"], rows)
 
 
 def untrained_table(study):

@@ -52,6 +52,9 @@ class LookerOn : public Looker {
   Looked look_with(const Decoder& decoder, const pv::Image& picture,
                    const std::vector<std::string>& questions) const {
     const auto& model = loaded_.model();
+    PROXYV_CHECK(
+        !model.config().reduction.on(), pv::ArgumentError,
+        "look: this checkpoint merges or drops vision tokens; only models that keep all can be looked into");
     const pv::ImageSlot slot{model.count_crops(picture.width(), picture.height())};
     std::vector<pv::TokenLayout> layouts;
     std::size_t workspace = model.plan_encode(slot.crops).workspace;

@@ -86,9 +86,9 @@ TEST_CASE("variants: one's own decoder is one call, and is run") {
   CHECK(small::error_of<ArgumentError>([&] { variants.add<Mine>("mine", ""); }) ==
         "Variants: there is a variant \"mine\" already");
   const auto info = variants.info();
-  REQUIRE(info.size() == 4);
-  CHECK(info[3].has_start);
-  CHECK_FALSE(info[3].has_reduce);
+  REQUIRE(info.size() == 10);
+  CHECK(info[9].has_start);
+  CHECK_FALSE(info[9].has_reduce);
   CHECK(info[1].has_reduce);
   CHECK_FALSE(info[0].has_start);
   bench::RunnerOn<R> runner(variants);
@@ -98,4 +98,19 @@ TEST_CASE("variants: one's own decoder is one call, and is run") {
   CHECK(small::error_of<ArgumentError>([&] {
           runner.run({"other", 1});
         }) == "Variants: no variant \"other\"");
+}
+
+TEST_CASE("variants: ours all run, studies and token reduction too") {
+  bench::RunnerOn<R> runner(bench::standard_variants<R>());
+  std::vector<Case> all;
+  for (const auto& v : runner.variants())
+    all.push_back({v.name, v.has_start ? 1 : -1, v.has_reduce ? 2 : -1});
+  REQUIRE(all.size() == 9);
+  runner.prepare(workload(), all);
+  const double plain = runner.run(all[0]).paper_flops;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    const auto r = runner.run(all[i]);
+    CHECK(r.layer_ms.size() == 3);
+    CHECK(r.paper_flops < plain);
+  }
 }

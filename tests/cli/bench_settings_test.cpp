@@ -54,5 +54,8 @@ TEST_CASE("cases: what the model has not is refused") {
   };
   CHECK(error({"fast"}, {1}, {2}) == "--variants: no variant \"fast\"; wanted some of plain, proxyv");
   CHECK(error({"proxyv"}, {4}, {2}) == "--start-layer 4: the model has layers 0..3");
+  CHECK(small::error_of<proxyv::ArgumentError>([&] {
+          bench::cases({{"late", "", true, false, 2}}, {"late"}, {1}, {}, config);
+        }) == "--start-layer 1: late begins at layer 2 at the earliest");
   CHECK(error({"proxyv"}, {1}, {3}) == "--reduce 3: does not divide the crop side 8");
 }

@@ -4,11 +4,12 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <functional>
 #include <memory>
 #include <vector>
 
 #include "../make_engine.hpp"
-#include "proxyv/model/presets.hpp"
+#include "proxyv/model/lmm.hpp"
 #include "proxyv/model/random.hpp"
 #include "proxyv/model/session.hpp"
 #include "results.hpp"
@@ -55,6 +56,9 @@ class LayerClock {
   index_t last_ = -1;
 };
 
+/// What a variant says in the configuration of a case, beyond its start layer and reduction.
+using Adjust = std::function<void(pv::RuntimeConfig&, const Case&)>;
+
 template <class B>
 class Measure {
  public:
@@ -65,6 +69,9 @@ class Measure {
     most_.proxy_start = most_.layers;
     most_.proxy_factor = most_.crop_side;
     most_.learned_proxies = true;
+    most_.reduction = {};
+    most_.study = {};
+    most_.crop_proxies = 0;
     for (const Case& c : cases) {
       if (c.start_layer >= 0) most_.proxy_start = std::min(most_.proxy_start, c.start_layer);
       if (c.reduce > 0) most_.proxy_factor = std::min(most_.proxy_factor, c.reduce);
@@ -80,8 +87,10 @@ class Measure {
   }
 
   template <class Model>
-  Result run(const Case& c) {
-    const pv::RuntimeConfig config = config_of<Model>(c);
+  Result run(const Case& c, const Adjust& adjust = {}) {
+    pv::RuntimeConfig config = config_of<Model>(c);
+    if (adjust) adjust(config, c);
+    pv::check_config(config);
     B building = cli::make_engine<B>(work_.threads, fold_workspace);
     const Model model(building, config, weights_of<Model>(config));
     building.sync();
@@ -122,6 +131,8 @@ class Measure {
     config.proxy_start = c.start_layer >= 0 ? c.start_layer : config.layers;
     config.proxy_factor = c.reduce > 0 ? c.reduce : 1;
     config.learned_proxies = false;
+    config.reduction = {};
+    config.study = {};
     if constexpr (Model::uses_proxies)
       config.learned_proxies = std::remove_cvref_t<decltype(std::declval<const Model&>().pool())>::learned;
     return config;

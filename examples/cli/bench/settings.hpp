@@ -52,6 +52,7 @@ struct Case {
 struct VariantInfo {
   std::string name, about;
   bool has_start = true, has_reduce = false;
+  index_t first_start = 0;  ///< the earliest start layer there is
 };
 
 namespace detail {
@@ -116,6 +117,10 @@ inline std::vector<Case> cases(const std::vector<VariantInfo>& known, const std:
     }
     PROXYV_CHECK(info != nullptr, pv::ArgumentError, "--variants: no variant \"", name, "\"; wanted some of ",
                  names);
+    if (info->has_start)
+      for (const index_t s : starts)
+        PROXYV_CHECK(s >= info->first_start, pv::ArgumentError, "--start-layer ", s, ": ", name,
+                     " begins at layer ", info->first_start, " at the earliest");
     for (const index_t start : info->has_start ? starts : std::vector<index_t>{-1})
       for (const index_t reduce : info->has_reduce ? reduces : std::vector<index_t>{-1}) {
         Case c{name, start, reduce};

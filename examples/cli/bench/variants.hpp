@@ -1,6 +1,7 @@
 // Variants: the decoders that `proxyv bench` can measure, ours and yours.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <utility>
@@ -15,15 +16,24 @@ namespace bench {
 template <class B>
 class Variants {
  public:
+  struct Options {
+    bool has_start = true;    ///< it has a start layer to sweep: Cfg::proxy_start
+    index_t first_start = 0;  ///< the earliest
+    Adjust adjust{};          ///< what else to say in the configuration of a case
+  };
+
   /// Model: a Decoder over B and RuntimeConfig whose stacks are of dynamic size; its second stack begins at
-  /// the start layer that is swept. has_start: whether it has one.
+  /// the start layer that is swept. Throws ArgumentError for a name that is taken.
   template <class Model>
-  Variants& add(std::string name, std::string about, bool has_start = true) {
+  Variants& add(std::string name, std::string about, Options options = {}) {
     for (const Entry& e : entries_)
       PROXYV_CHECK(e.info.name != name, pv::ArgumentError, "Variants: there is a variant \"", name,
                    "\" already");
-    entries_.push_back({{std::move(name), std::move(about), has_start, Model::uses_proxies},
-                        [](Measure<B>& m, const Case& c) { return m.template run<Model>(c); }});
+    entries_.push_back(
+        {{std::move(name), std::move(about), options.has_start, Model::uses_proxies, options.first_start},
+         [adjust = std::move(options.adjust)](Measure<B>& m, const Case& c) {
+           return m.template run<Model>(c, adjust);
+         }});
     return *this;
   }
 
@@ -47,12 +57,37 @@ class Variants {
   std::vector<Entry> entries_;
 };
 
+/// Ours: plain, ProxyV, the paper's studies, and the reductions that drop tokens between layers.
 template <class B>
 Variants<B> standard_variants() {
   Variants<B> v;
-  v.template add<pv::PlainDecoder<B>>("plain", "every token through every layer", false);
+  v.template add<pv::PlainDecoder<B>>("plain", "every token through every layer", {.has_start = false});
   v.template add<pv::ProxyDecoder<B>>("proxyv", "ProxyV with spatial proxies");
   v.template add<pv::LearnedProxyDecoder<B>>("learned", "ProxyV with learned proxies");
+  const auto study = [&](const char* name, const char* about, pv::Study kind) {
+    v.template add<pv::StudyDecoder<B>>(
+        name, about, {.adjust = [kind](pv::RuntimeConfig& c, const Case&) { c.study.kind = kind; }});
+  };
+  study("mask", "vision does not see vision", pv::Study::mask_v2v);
+  study("attn-drop", "attention of vision tokens dropped", pv::Study::attn_skip_drop);
+  study("attn-keep", "attention of vision tokens skipped, own value kept", pv::Study::attn_skip_keep);
+  study("attn-ffn", "attention and FFN of vision tokens skipped", pv::Study::attn_ffn_skip);
+  if constexpr (pv::RankOps<B>) {
+    const auto dropping = [&](const char* name, const char* about, bool has_start, auto&& schedule) {
+      v.template add<pv::ReducedDecoder<B>>(
+          name, about,
+          {.has_start = has_start, .first_start = 1, .adjust = [=](pv::RuntimeConfig& c, const Case& at) {
+             c.reduction.drops = schedule(c, at.start_layer);
+             c.proxy_start = c.layers;
+           }});
+    };
+    dropping("pyramid-drop", "PyramidDrop in four stages, 0.65 each", false,
+             [](const pv::RuntimeConfig& c, index_t) {
+               return pv::DropSchedule::even_pyramid(c.layers, std::min<index_t>(4, c.layers), 0.65);
+             });
+    dropping("fast-v", "FastV, half the vision tokens from the start layer on", true,
+             [](const pv::RuntimeConfig&, index_t start) { return pv::DropSchedule::fast_v(start, 0.5); });
+  }
   return v;
 }
 

@@ -94,10 +94,12 @@ class AskerOn : public Asker {
     return out;
   }
 
-  /// The same prompt through a plain decoder of the same sizes.
+  /// The same prompt with all its tokens through a plain decoder of the same sizes.
   pv::Cost plain_prefill(const std::vector<pv::TokenId>& ids, const pv::ImageSlot& slot) const {
     pv::RuntimeConfig config = model_.config();
     config.proxy_start = config.layers;
+    config.reduction = {};
+    config.study = {};
     pv::PlanBackend<B> plan;
     const pv::PlainDecoder<B> plain(plan, config, pv::shape_only_weights<B>(config));
     const index_t max_length = model_.checkpoint().tokenizer_model_max_length;

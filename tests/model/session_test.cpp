@@ -198,3 +198,38 @@ TEST_CASE("session: workspace_bytes is enough for the prompt, the turns and samp
   CHECK(bytes == std::max(model.plan_prefill(picture.layout).workspace, model.plan_append(picture.layout.rows(), 3).workspace));
   CHECK(workspace_bytes(model, picture.layout, 3, {.savings = Savings::none(), .all_rows = true}) > bytes);
 }
+
+namespace {
+
+/// Its `failing`th download of numbers from now on fails.
+struct Flaky : R {
+  using R::R;
+  int failing = 0;
+
+  using R::download;
+  void download(Span<const std::int32_t> from, Span<std::int32_t> to) {
+    if (failing > 0 && --failing == 0) throw Error("the line is down");
+    R::download(from, to);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("session: a token whose way back failed is the next call's") {
+  const Sampling sampling{.temperature = 1.5f, .seed = 5};
+  const std::vector<TokenId> wanted = started().generate({.max_tokens = 6, .sampling = sampling});
+  Flaky flaky(options());
+  for (int at = 1; at <= 5; ++at) {
+    Session<Spatial, Flaky> session(flaky, model, 96);
+    session.start(picture.prompt());
+    flaky.failing = at;
+    std::vector<TokenId> said;
+    while (said.size() < wanted.size()) {
+      try {
+        said.push_back(session.next_token(sampling));
+      } catch (const Error&) {
+      }
+    }
+    CHECK(said == wanted);
+  }
+}

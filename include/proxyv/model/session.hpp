@@ -78,15 +78,17 @@ class Session {
     PROXYV_CHECK(cache_.length() > 0, ArgumentError, "Session: start() a prompt first");
     PROXYV_CHECK(!rewound_, ArgumentError, "Session: say() something after rewind()");
     sampling.check();
-    if (!recorded_step(sampling)) {
+    const bool recorded = recorded_step(sampling);
+    if (!recorded) {
       feed_pending();
       be_.sample(logits(), sampling, step_, state_.token());
     }
-    ++step_;
     TokenId token = not_a_token;
     be_.download(Ids<B>(state_.token()), Span<std::int32_t>(&token, 1));
     be_.sync();
     PROXYV_CHECK(token != not_a_token, Error, "generate: the logits are not finite");
+    ++step_;  // only now: after a failure until here the same call chooses the same token
+    state_stands_ = recorded;
     return pending_ = token;
   }
 
@@ -132,7 +134,9 @@ class Session {
       if (!state_stands_) state_.set(be_, pending_, cache_, model_.stage_layers(), step_);
       be_.replay(*graph_);
       cache_.commit(1, cache_.next_position() + 1);
-      return state_stands_ = true;
+      state_stands_ = false;
+      pending_ = not_a_token;  // it is fed
+      return true;
     }
     return false;
   }

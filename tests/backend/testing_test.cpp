@@ -119,9 +119,10 @@ TEST_CASE("testing: every op is run, and refusals are among the cases") {
     ops.insert(c.op);
     if (c.text.find("refuses") != std::string::npos) ++refusals;
   }
-  CHECK(ops == std::set<std::string>{"copy", "frame", "gemm", "product", "rms_norm", "layer_norm",
-                                     "rotary_table", "rotate", "attention", "swiglu", "bilinear_pool",
-                                     "upsample", "softmax_rows", "embed", "gather", "sample", "scatter"});
+  CHECK(ops == std::set<std::string>{"copy", "frame", "gemm", "product", "rms_norm", "layer_norm", "rotary_table", "rotate", "attention", "swiglu",
+                                     "bilinear_pool", "upsample", "softmax_rows", "embed", "gather", "sample", "scatter",
+                                     "attention_weights", "sum_rows", "keep_top", "pick", "renumber", "hide_others", "copy of numbers",
+                                     "head_mean", "group_rest to", "group_rest merged", "group_rest targets", "add_group_means"});
   CHECK(refusals >= 5);
 }
 

@@ -35,7 +35,7 @@ good_house() {
   header text/tokens.hpp '#include "proxyv/io/json.hpp"'
   header model/decoder.hpp '#include "proxyv/proxy/update.hpp"' '#include "proxyv/vision/projector.hpp"'
   header model/load.hpp '#include "proxyv/model/decoder.hpp"' '#include "proxyv/io/json.hpp"'
-  header study/light_mlp.hpp '#include "proxyv/model/decoder.hpp"'
+  header study/light_mlp.hpp '#include "proxyv/proxy/update.hpp"'
   header reduce/fast_v.hpp '#include "proxyv/model/decoder.hpp"'
   header proxyv.hpp '#include "proxyv/model/decoder.hpp"'
   header eigen.hpp '#include "proxyv/proxyv.hpp"' '#include "proxyv/eigen/gemm.hpp"'

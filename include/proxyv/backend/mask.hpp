@@ -66,8 +66,8 @@ struct AttentionArgs {
   Span<const std::int32_t, Space> query_positions;  ///< [queries], needed when a segment is causal
   EmptyRow empty_row;
 
-  explicit AttentionArgs(const Heads& h, Span<const std::int32_t, Space> positions = {}, EmptyRow empty = EmptyRow::zero)
-      : heads(h), query_positions(positions), empty_row(empty) {}
+  explicit AttentionArgs(const Heads& head_counts, Span<const std::int32_t, Space> positions = {}, EmptyRow empty = EmptyRow::zero)
+      : heads(head_counts), query_positions(positions), empty_row(empty) {}
 
   void add(const KeySegment<T, Space>& segment) {
     PROXYV_CHECK(count_ < max_segments, ShapeError, "attention: at most ", max_segments, " key segments");

@@ -29,7 +29,7 @@ constexpr index_t longest_answer = 170;
 
 struct MeasureOptions {
   std::vector<std::string> folders;
-  std::string out;
+  std::string out, answers;
   std::size_t receipts = 20, rounds = 15, first = 0;
   int threads = 1;
 };
@@ -69,14 +69,20 @@ class Candidate {
 
   const std::string& name() const { return name_; }
 
-  /// All questions about one receipt.
-  void examine(const receipts::Receipt& receipt) {
+  /// All questions about one receipt; the answers go to `answers`, a line of JSON each.
+  void examine(const receipts::Receipt& receipt, std::ostream& answers) {
     with_picture(receipt, [&](auto& be, const auto& decoder, const auto& picture) {
       for (const receipts::QA& qa : receipts::questions(receipt)) {
         const pv::TokenLayout layout = layout_of(decoder, picture, qa.question);
         pv::Session session(be, decoder, layout.rows() + longest_answer);
         session.start({layout, picture.tokens()});
-        mark(qa, answer(session));
+        const std::string text = answer(session);
+        mark(qa, text);
+        answers << nlohmann::json{{"name", name_},
+                                  {"seed", receipt.seed},
+                                  {"question", qa.question},
+                                  {"text", text}}
+                << '\n';
       }
     });
   }
@@ -193,9 +199,12 @@ int run(const MeasureOptions& o) {
   for (std::size_t round = 0; round < std::max<std::size_t>(o.rounds, 1);
        ++round)  // in turn, so that a busy moment hits all
     for (const auto& c : candidates) c->time_prefill(one, "total?");
+  std::ofstream answers;
+  if (!o.answers.empty()) answers.open(o.answers);
+  PROXYV_CHECK(answers.good(), pv::Error, o.answers, ": cannot be written");
   for (std::size_t i = 0; i < o.receipts; ++i) {
     const receipts::Receipt receipt = receipts::draw(first_seed + o.first + i);
-    for (const auto& c : candidates) c->examine(receipt);
+    for (const auto& c : candidates) c->examine(receipt, answers);
     if (!o.out.empty()) write(o.out, candidates);
   }
   write(o.out, candidates);
@@ -223,5 +232,6 @@ int main(int argc, char** argv) {
       ->check(CLI::Range(1, 1024));
   app.add_option("--out", o.out,
                  "File to write, again after every receipt; without it the result is printed");
+  app.add_option("--answers", o.answers, "File for every answer, a line of JSON each");
   return cli::run_program(app, argc, argv, "receipts_measure", [&] { return run(o); });
 }

@@ -7,7 +7,6 @@
 #include <cstdio>
 #include <functional>
 #include <map>
-#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -52,7 +51,7 @@ class ProfilingBackend : public B {
     for (std::size_t i = 0; i < open_.size(); ++i) {
       Line& line = table[open_[i].name];
       ++line.count;
-      line.ms += events_[2 * i + 1]->since(*events_[2 * i]);
+      line.ms += events_[2 * i + 1].since(events_[2 * i]);
       line.flops += open_[i].flops;
       line.bytes += open_[i].bytes;
     }
@@ -179,16 +178,16 @@ class ProfilingBackend : public B {
   std::size_t open(std::string name) {
     if (!on_) return 0;
     open_.push_back({std::move(name)});
-    while (events_.size() < 2 * open_.size()) events_.push_back(std::make_unique<TimedEvent>());
-    events_[2 * open_.size() - 2]->record(this->stream());
+    while (events_.size() < 2 * open_.size()) events_.emplace_back();
+    events_[2 * open_.size() - 2].record(this->stream());
     return open_.size() - 1;
   }
   void close(std::size_t at) {
-    if (on_) events_[2 * at + 1]->record(this->stream());
+    if (on_) events_[2 * at + 1].record(this->stream());
   }
 
   std::vector<Open> open_;
-  std::vector<std::unique_ptr<TimedEvent>> events_;
+  std::vector<TimedEvent> events_;
   std::size_t group_ = 0;
   bool on_ = false, grouped_ = false;
 };

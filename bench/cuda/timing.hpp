@@ -20,26 +20,11 @@ inline double median(Milliseconds times) {
   return times.size() % 2 == 1 ? times[half] : 0.5 * (times[half - 1] + times[half]);
 }
 
-/// An event that keeps the time.
-class TimedEvent {
- public:
-  TimedEvent() { proxyv::cuda::check(cudaEventCreate(&event_), "cudaEventCreate", "bench"); }
-  TimedEvent(const TimedEvent&) = delete;
-  TimedEvent& operator=(const TimedEvent&) = delete;
-  ~TimedEvent() { static_cast<void>(cudaEventDestroy(event_)); }
+/// The library's event as one that keeps the time, recorded on any stream.
+struct TimedEvent : proxyv::cuda::Event {
+  TimedEvent() : Event(cudaEventDefault) {}
 
-  void record(cudaStream_t stream) const {
-    proxyv::cuda::check(cudaEventRecord(event_, stream), "cudaEventRecord", "bench");
-  }
-  void wait() const { proxyv::cuda::check(cudaEventSynchronize(event_), "cudaEventSynchronize", "bench"); }
-  double since(const TimedEvent& begin) const {
-    float ms = 0.f;
-    proxyv::cuda::check(cudaEventElapsedTime(&ms, begin.event_, event_), "cudaEventElapsedTime", "bench");
-    return static_cast<double>(ms);
-  }
-
- private:
-  cudaEvent_t event_ = nullptr;
+  void record(cudaStream_t stream) const { Event::record(proxyv::cuda::Stream(stream)); }
 };
 
 /// `count` calls, each begun on an idle stream that has rested for `idle`.

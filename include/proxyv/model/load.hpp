@@ -127,9 +127,7 @@ Model load_decoder(E& be, const typename Model::config_type& cfg, const Source& 
   const bool plain_updates = options.plain_updates;
   LoadVisitor<B, Source, E> visitor(be, source, *store, std::move(options));
   for_each_tensor<B>(cfg, weights, vision, visitor);
-  Model model(be, cfg, weights, store);
-  if (!plain_updates) model.drop_plain_updates(), store->release_plain_updates(weights);
-  return model;
+  return decoder_of<Model>(be, cfg, weights, std::move(store), plain_updates);
 }
 
 }  // namespace proxyv::inline v0

@@ -81,9 +81,7 @@ Model random_decoder(E& be, const typename Model::config_type& cfg, const Random
   DecoderWeights<B> weights;
   check_config(cfg);
   for_each_tensor<B>(cfg, weights, true, detail::RandomVisitor<B, E>(be, options, *store));
-  Model model(be, cfg, weights, store);
-  if (!options.plain_updates) model.drop_plain_updates(), store->release_plain_updates(weights);
-  return model;
+  return decoder_of<Model>(be, cfg, weights, std::move(store), options.plain_updates);
 }
 template <class Model, class E>
 Model random_decoder(E& be, const typename Model::config_type& cfg, std::uint64_t seed = 0, DType type = DType::f32) {

@@ -44,4 +44,13 @@ class WeightStore {
   std::vector<Kept> kept_;
 };
 
+/// A decoder of these weights, which lie in the store; without what only the plain updates read, unless wanted.
+template <class Model, class E, class B = typename Model::backend>
+Model decoder_of(E& be, const typename Model::config_type& cfg, const DecoderWeights<B>& weights, std::shared_ptr<WeightStore<B>> store,
+                 bool plain_updates) {
+  Model model(be, cfg, weights, store);
+  if (!plain_updates) model.drop_plain_updates(), store->release_plain_updates(weights);
+  return model;
+}
+
 }  // namespace proxyv::inline v0

@@ -13,12 +13,6 @@
 namespace proxyv::inline v0 {
 namespace cuda::kernels::attend {
 
-/// Most shared memory one block may have, in bytes.
-constexpr std::size_t shared_memory_limit(int arch) {
-  if (arch == 80 || arch == 87) return 163 * 1024;
-  return arch >= 90 && arch < 120 ? 227 * 1024 : 99 * 1024;
-}
-
 template <class... Parameters, class... Arguments>
 cudaError_t launch_attention(void (*kernel)(Parameters...), dim3 grid, unsigned threads, std::size_t shared,
                              int cluster, const Where& where, Arguments&&... arguments) {

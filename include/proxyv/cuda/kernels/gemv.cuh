@@ -10,10 +10,7 @@ namespace proxyv::inline v0 {
 namespace cuda::kernels {
 
 /// Shared memory a block may ask for: the static arrays, rounded up by the compiler to 1 KiB, need some too.
-inline std::size_t gemv_shared_limit(int arch) {
-  const std::size_t kib = arch >= 90 && arch < 120 ? 227 : arch == 80 || arch == 87 ? 163 : 99;
-  return (kib - 2) * 1024;
-}
+inline std::size_t gemv_shared_limit(int arch) { return shared_memory_limit(arch) - 2 * 1024; }
 
 template <class T>
 bool gemv_whole(const Product<T>& job) {

@@ -26,6 +26,12 @@ __device__ inline void let_next_begin() {
 #endif
 }
 
+/// Most shared memory one block may have, in bytes, static arrays included.
+constexpr std::size_t shared_memory_limit(int arch) {
+  if (arch == 80 || arch == 87) return 163 * 1024;
+  return arch >= 90 && arch < 120 ? 227 * 1024 : 99 * 1024;
+}
+
 /// The kernel runs where a multiprocessor's memory serves as shared memory as far as it can. All kernels of ours do:
 /// a multiprocessor changes the division only when it is empty, so a kernel that wants another than its
 /// predecessor's cannot overlap with it, and comes to lie on the few that are free first.

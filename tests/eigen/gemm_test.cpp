@@ -106,7 +106,7 @@ TEST_CASE("gemm: products, against the judge") {
 }
 
 TEST_CASE("gemm: task grids cover the output and cut it for every thread") {
-  const detail::TaskGrid wide(100, 4096, 3, 1024), tall(3000, 64, 4, 1024), tiny(1, 1, 8, 1024);
+  const detail::TaskGrid wide(100, 4096, 3, 1024, 64), tall(3000, 64, 4, 1024, 64), tiny(1, 1, 8, 1024, 64);
   CHECK(wide.count() == 6);
   CHECK(wide.row_tasks == 1);
   CHECK(tall.col_tasks == 1);

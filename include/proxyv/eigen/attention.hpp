@@ -19,15 +19,17 @@ inline constexpr index_t attention_packed_dim = 1024;    ///< largest head that 
 
 /// Where a thread's scratch holds what during attention.
 struct AttentionScratch {
+  const CpuKernels* k;
   index_t keys_per_block;
   float *keys, *values;     ///< packed
   float *scores, *weights;  ///< [attention_rows, attention_keys]; the weights packed
   float* queries;           ///< packed, of all the unit's heads
   OnlineRow* rows;          ///< [heads, queries]
 
-  AttentionScratch(const Scratch& scratch, index_t dim) {
-    const index_t padded = (dim + panel_cols - 1) / panel_cols * panel_cols;
-    const index_t fit = Scratch::panels_floats / (dim + padded) / panel_cols * panel_cols;
+  AttentionScratch(const Scratch& scratch, index_t dim) : k(scratch.kernels) {
+    const index_t cols = scratch.kernels->panel_cols;
+    const index_t padded = (dim + cols - 1) / cols * cols;
+    const index_t fit = Scratch::panels_floats / (dim + padded) / cols * cols;
     keys_per_block = std::min(attention_keys, fit);
     keys = scratch.panels();
     values = keys + keys_per_block * dim;
@@ -43,7 +45,7 @@ static_assert(2 * (attention_rows * attention_keys + 64) + attention_queries + 6
               Scratch::rows_floats);
 static_assert(attention_unit <= attention_group * attention_rows);
 static_assert(attention_rows * attention_packed_dim <= attention_queries);
-static_assert(2 * panel_cols * attention_packed_dim <= Scratch::panels_floats);
+static_assert(2 * most_panel_cols * attention_packed_dim <= Scratch::panels_floats);
 
 /// How the work is cut: runs of queries times key/value heads times parts of a head's group.
 struct AttentionUnits {
@@ -78,13 +80,14 @@ struct AttentionUnit {
 
 /// Packs a block; false when a value is not finite, so that it must not be multiplied by a weight of 0.
 inline bool pack_block(const KeyBlock& block, index_t column, index_t dim, const AttentionScratch& s) {
+  const index_t panel_width = s.k->panel_cols;
   const Operand keys = Operand::rows(block.keys() + column, block.key_stride());
-  for (index_t j = 0; j < block.size(); j += panel_cols)
-    pack_panel(keys, j, std::min<index_t>(panel_cols, block.size() - j), 0, dim, s.keys + j * dim);
+  for (index_t j = 0; j < block.size(); j += panel_width)
+    s.k->pack_panel(keys, j, std::min<index_t>(panel_width, block.size() - j), 0, dim, s.keys + j * dim);
   bool finite = true;
-  for (index_t d = 0; d < dim; d += panel_cols)
-    finite &= pack_panel_plain(block.values() + column + d, block.value_stride(),
-                               std::min<index_t>(panel_cols, dim - d), block.size(),
+  for (index_t d = 0; d < dim; d += panel_width)
+    finite &= s.k->pack_panel_plain(block.values() + column + d, block.value_stride(),
+                               std::min<index_t>(panel_width, dim - d), block.size(),
                                s.values + d * s.keys_per_block);
   return finite;
 }
@@ -111,7 +114,7 @@ inline void pack_queries(const AttentionUnit& unit, const AttentionScratch& s) {
       const Tiles tiles{std::min(attention_rows, unit.queries - i)};
       for (index_t t = 0; t < tiles.count(); ++t) {
         const index_t row = i + tiles.begin(t);
-        pack_rows(unit.q.row(unit.first + row) + (unit.head + h) * dim, unit.q.stride(),
+        s.k->pack_rows(unit.q.row(unit.first + row) + (unit.head + h) * dim, unit.q.stride(),
                   static_cast<int>(tiles.begin(t + 1) - tiles.begin(t)), dim,
                   s.queries + (h * unit.queries + row) * dim);
       }
@@ -121,14 +124,14 @@ inline void pack_queries(const AttentionUnit& unit, const AttentionScratch& s) {
 
 /// Raw scores [rows, limit] against the packed keys.
 inline void score(const AttentionUnit& unit, const QueryTile& tile, const AttentionScratch& s) {
-  const index_t dim = unit.dim(), limit = tile.largest();
+  const index_t dim = unit.dim(), limit = tile.largest(), panel_width = s.k->panel_cols;
   const float* queries = s.queries + (tile.head * unit.queries + tile.query - unit.first) * dim;
-  for (index_t j = 0; j < limit; j += panel_cols) {
+  for (index_t j = 0; j < limit; j += panel_width) {
     for (index_t t = 0; t < tile.tiles.count(); ++t) {
       const index_t row = tile.tiles.begin(t);
       if (j < tile.limits[t])
-        kernel(tile.height(t), dim, queries + row * dim, s.keys + j * dim,
-               s.scores + row * attention_keys + j, attention_keys, false, panel_cols);
+        s.k->tile(tile.height(t), dim, queries + row * dim, s.keys + j * dim,
+               s.scores + row * attention_keys + j, attention_keys, false, panel_width);
     }
   }
 }
@@ -139,15 +142,15 @@ inline void weigh(const AttentionUnit& unit, const KeyBlock& block, const QueryT
   const float scale = log2e / std::sqrt(static_cast<float>(unit.dim()));
   for (index_t t = 0; t < tile.tiles.count(); ++t) {
     const index_t first = tile.tiles.begin(t), limit = tile.limits[t],
-                  whole = (limit + lanes - 1) / lanes * lanes;
+                  whole = (limit + s.k->lanes - 1) / s.k->lanes * s.k->lanes;
     for (index_t r = first; r < tile.tiles.begin(t + 1); ++r) {
       float* scores = s.scores + r * attention_keys;
       block.hide(tile.query + r, scores, limit);
       // Whole packets: a row's sum must not depend on where its tile ends.
       std::fill(scores + limit, scores + whole, minus_infinity);
-      state[r].step(scores, whole, scale, unit.out(tile.query + r, tile.head), unit.dim());
+      s.k->online_step(state[r], scores, whole, scale, unit.out(tile.query + r, tile.head), unit.dim());
     }
-    pack_rows(s.scores + first * attention_keys, attention_keys, tile.height(t), limit,
+    s.k->pack_rows(s.scores + first * attention_keys, attention_keys, tile.height(t), limit,
               s.weights + first * attention_keys);
   }
 }
@@ -155,18 +158,18 @@ inline void weigh(const AttentionUnit& unit, const KeyBlock& block, const QueryT
 /// out += weights * values; values that are not finite are multiplied only where a weight is not 0.
 inline void add_values(const AttentionUnit& unit, const KeyBlock& block, bool finite, const QueryTile& tile,
                        const AttentionScratch& s) {
-  const index_t dim = unit.dim();
+  const index_t dim = unit.dim(), panel_width = s.k->panel_cols;
   for (index_t t = 0; !finite && t < tile.tiles.count(); ++t)
     for (index_t r = tile.tiles.begin(t); r < tile.tiles.begin(t + 1); ++r)
-      add_weighted_rows(s.scores + r * attention_keys, tile.limits[t], block.values() + unit.kv * dim,
+      s.k->add_weighted_rows(s.scores + r * attention_keys, tile.limits[t], block.values() + unit.kv * dim,
                         block.value_stride(), unit.out(tile.query + r, tile.head), dim);
-  for (index_t d = 0; finite && d < dim; d += panel_cols) {
+  for (index_t d = 0; finite && d < dim; d += panel_width) {
     for (index_t t = 0; t < tile.tiles.count(); ++t) {
       const index_t row = tile.tiles.begin(t);
       if (tile.limits[t] > 0)
-        kernel(tile.height(t), tile.limits[t], s.weights + row * attention_keys,
+        s.k->tile(tile.height(t), tile.limits[t], s.weights + row * attention_keys,
                s.values + d * s.keys_per_block, unit.out(tile.query + row, tile.head) + d, unit.o.stride(),
-               true, std::min<index_t>(panel_cols, dim - d));
+               true, std::min<index_t>(panel_width, dim - d));
     }
   }
 }
@@ -194,7 +197,7 @@ inline void attend_unit(const AttentionUnit& unit, const Scratch& scratch) {
   });
   for (index_t h = 0; h < unit.heads; ++h)
     for (index_t i = 0; i < unit.queries; ++i)
-      finish_row(args, s.rows[h * unit.queries + i], unit.kv * dim, unit.out(unit.first + i, h));
+      finish_row(*s.k, args, s.rows[h * unit.queries + i], unit.kv * dim, unit.out(unit.first + i, h));
 }
 
 /// o = softmax(q k^T / sqrt(dim)) v over the visible keys.

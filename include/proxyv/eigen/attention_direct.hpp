@@ -15,6 +15,7 @@ inline constexpr index_t direct_heads = 64;  ///< query heads scored at a time
 /// One query, up to direct_heads query heads over one key/value head.
 inline void attend_query(const float* q, float* o, index_t query, index_t kv, index_t heads,
                          const HostAttention& args, const Scratch& scratch) {
+  const CpuKernels& k = *scratch.kernels;
   const index_t dim = args.heads.dim;
   const float scale = log2e / std::sqrt(static_cast<float>(dim));
   float* scores = scratch.rows();  // [heads, direct_keys]
@@ -24,16 +25,16 @@ inline void attend_query(const float* q, float* o, index_t query, index_t kv, in
     const index_t limit = block.limit(query, 1);
     if (limit == 0) return;
     const auto* keys = reinterpret_cast<const std::byte*>(block.keys() + kv * dim);
-    gemv_part<float>(q, dim, heads, dim, keys, block.key_stride() * static_cast<index_t>(sizeof(float)),
+    k.gemv_floats(q, dim, heads, dim, keys, block.key_stride() * static_cast<index_t>(sizeof(float)),
                      limit, false, scores, direct_keys);
     for (index_t h = 0; h < heads; ++h) {
       float* row = scores + h * direct_keys;
       block.hide(query, row, limit);
-      rows[h].step(row, limit, scale, o + h * dim, dim);
-      add_weighted_rows(row, limit, block.values() + kv * dim, block.value_stride(), o + h * dim, dim);
+      k.online_step(rows[h], row, limit, scale, o + h * dim, dim);
+      k.add_weighted_rows(row, limit, block.values() + kv * dim, block.value_stride(), o + h * dim, dim);
     }
   });
-  for (index_t h = 0; h < heads; ++h) finish_row(args, rows[h], kv * dim, o + h * dim);
+  for (index_t h = 0; h < heads; ++h) finish_row(k, args, rows[h], kv * dim, o + h * dim);
 }
 static_assert(direct_heads * direct_keys <= Scratch::rows_floats);
 

@@ -7,22 +7,27 @@
 #include "proxyv/eigen/attention_weights.hpp"
 #include "proxyv/eigen/gate.hpp"
 #include "proxyv/eigen/gather.hpp"
+#include "proxyv/eigen/level.hpp"
 #include "proxyv/eigen/norm.hpp"
 #include "proxyv/eigen/proxy.hpp"
 #include "proxyv/eigen/rope.hpp"
 
 namespace proxyv::inline v0 {
 
-/// Float tensors in ordinary memory, kernels on Eigen's vector primitives, threads by OpenMP when the
+/// Float tensors in ordinary memory, kernels chosen when it is made by what the CPU has
+/// (level.hpp; nothing need be asked of the compiler), threads by OpenMP when the
 /// program is compiled with it. Results do not depend on the number of threads.
 /// Allocates at construction only: the workspace, and `private_bytes` of scratch.
 class EigenBackend : public HostStorage {
  public:
-  explicit EigenBackend(const HostOptions& options)
+  /// With the kernels of the highest level that this CPU has, unless a level is asked for.
+  explicit EigenBackend(const HostOptions& options, CpuLevel level = default_cpu_level())
       : HostStorage(options),
+        level_(level),
+        kernels_(&detail::kernels_of(level)),
         block_(host_buffer<float>(threads() * detail::Scratch::floats)),
         scratch_(host_buffer<detail::Scratch>(threads())) {
-    for (int t = 0; t < threads(); ++t) scratch_.data()[t] = {block_.data() + t * detail::Scratch::floats};
+    for (int t = 0; t < threads(); ++t) scratch_.data()[t] = {block_.data() + t * detail::Scratch::floats, kernels_};
     detail::start_threads(threads());
   }
 
@@ -32,11 +37,13 @@ class EigenBackend : public HostStorage {
            (detail::Scratch::floats * sizeof(float) + sizeof(detail::Scratch));
   }
 
+  CpuLevel level() const { return level_; }
+
   void gemm(View<const float> x, Weight<> w, View<float> y, Epilogue<float, HostSpace> e) {
     check::gemm(x, w, y, e);
     const float* bias = e.bias.empty() ? nullptr : e.bias.data();
     if (x.rows() <= detail::gemv_rows) {
-      detail::gemv(x.data(), x.stride(), x.rows(), w, y.data(), y.stride(), e.beta, bias, e.act, threads());
+      detail::gemv(*kernels_, x.data(), x.stride(), x.rows(), w, y.data(), y.stride(), e.beta, bias, e.act, threads());
     } else {
       detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::weight(w), y.data(), y.stride(),
                    y.cols(), e.beta, bias, e.act, scratch(), threads());
@@ -52,7 +59,7 @@ class EigenBackend : public HostStorage {
   void rms_norm(View<const float> x, Span<const float> gain, View<float> y, float eps) {
     check::same_shape("rms_norm", x, y);
     check::gain("rms_norm", x, gain);
-    detail::rms_norm(x, gain, y, eps, threads());
+    detail::rms_norm(*kernels_, x, gain, y, eps, threads());
   }
 
   void layer_norm(View<const float> x, Span<const float> gain, Span<const float> bias, View<float> y,
@@ -60,7 +67,7 @@ class EigenBackend : public HostStorage {
     check::same_shape("layer_norm", x, y);
     check::gain("layer_norm", x, gain);
     check::gain("layer_norm", x, bias);
-    detail::layer_norm(x, gain, bias, y, eps, threads());
+    detail::layer_norm(*kernels_, x, gain, bias, y, eps, threads());
   }
 
   void rotary_table(Span<const std::int32_t> positions, const Rotary& rotary, View<float> table) {
@@ -70,7 +77,7 @@ class EigenBackend : public HostStorage {
 
   void rotate(View<float> x, View<const float> table) {
     check::rotate(x, table);
-    detail::rotate(x, table, threads());
+    detail::rotate(*kernels_, x, table, threads());
   }
 
   void attention(View<const float> q, View<float> o, const AttentionArgs<float, HostSpace>& args) {
@@ -103,7 +110,7 @@ class EigenBackend : public HostStorage {
   void softmax_rows(View<const float> x, View<float> y, float scale, View<const std::uint8_t> table,
                     EmptyRow empty) {
     check::softmax_rows(x, y, table);
-    detail::softmax_rows(x, y, scale, table, empty, threads());
+    detail::softmax_rows(*kernels_, x, y, scale, table, empty, threads());
   }
 
   void embed(Weight<> table, Span<const std::int32_t> ids, View<float> y) {
@@ -136,6 +143,8 @@ class EigenBackend : public HostStorage {
     PROXYV_CHECK(x.cols() == y.cols(), ShapeError, op, ": x has ", x.cols(), " columns, y ", y.cols());
   }
 
+  CpuLevel level_;
+  const detail::CpuKernels* kernels_;
   Buffer<float> block_;
   Buffer<detail::Scratch> scratch_;
 };

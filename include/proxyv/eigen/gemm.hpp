@@ -25,6 +25,7 @@ struct Scratch {
   static constexpr index_t floats = rows_floats + panels_floats;
 
   float* base = nullptr;
+  const CpuKernels* kernels = nullptr;  ///< what the ops work with
   float* panels() const { return base; }  ///< 64-byte aligned
   float* rows() const { return base + panels_floats; }
 };
@@ -45,6 +46,8 @@ struct Target {
 /// x [rows, depth] times up to block_cols columns, spread over `count` targets.
 inline void multiply(const float* x, index_t stride, index_t rows, index_t depth, float beta,
                      const Target* targets, int count, const Scratch& scratch) {
+  const CpuKernels& k = *scratch.kernels;
+  const index_t panel_width = k.panel_cols;
   const index_t blocks = (rows + block_rows - 1) / block_rows;
   for (index_t k0 = 0; k0 < depth; k0 += block_depth) {
     const index_t steps = std::min(block_depth, depth - k0);
@@ -55,22 +58,22 @@ inline void multiply(const float* x, index_t stride, index_t rows, index_t depth
       const float* from = x + range.begin * stride + k0;
       for (index_t t = 0; t < tiles.count(); ++t) {
         const index_t row = tiles.begin(t);
-        pack_rows(from + row * stride, stride, static_cast<int>(tiles.begin(t + 1) - row), steps,
+        k.pack_rows(from + row * stride, stride, static_cast<int>(tiles.begin(t + 1) - row), steps,
                   scratch.rows() + row * steps);
       }
       float* panel = scratch.panels();
       for (int i = 0; i < count; ++i) {
         const Target& to = targets[i];
-        for (index_t j = 0; j < to.cols; j += panel_cols, panel += panel_cols * steps) {
-          const index_t cols = std::min<index_t>(panel_cols, to.cols - j);
-          if (block == 0) pack_panel(to.b, to.first + j, cols, k0, steps, panel);
+        for (index_t j = 0; j < to.cols; j += panel_width, panel += panel_width * steps) {
+          const index_t cols = std::min<index_t>(panel_width, to.cols - j);
+          if (block == 0) k.pack_panel(to.b, to.first + j, cols, k0, steps, panel);
           for (index_t t = 0; t < tiles.count(); ++t) {
             const index_t row = tiles.begin(t), height = tiles.begin(t + 1) - row;
             float* y = to.y + (range.begin + row) * to.stride + j;
-            kernel(static_cast<int>(height), steps, scratch.rows() + row * steps, panel, y, to.stride, add,
+            k.tile(static_cast<int>(height), steps, scratch.rows() + row * steps, panel, y, to.stride, add,
                    cols);
             if (last)
-              finish_tile(to.act, to.bias == nullptr ? nullptr : to.bias + j, y, to.stride, height, cols);
+              k.finish_tile(to.act, to.bias == nullptr ? nullptr : to.bias + j, y, to.stride, height, cols);
           }
         }
       }
@@ -82,8 +85,8 @@ inline void multiply(const float* x, index_t stride, index_t rows, index_t depth
 struct TaskGrid {
   index_t row_tasks, col_tasks;
 
-  TaskGrid(index_t rows, index_t cols, int threads, index_t max_cols) {
-    const index_t panels = (cols + panel_cols - 1) / panel_cols;
+  TaskGrid(index_t rows, index_t cols, int threads, index_t max_cols, index_t panel_width) {
+    const index_t panels = (cols + panel_width - 1) / panel_width;
     col_tasks = std::max<index_t>(1, (cols + max_cols - 1) / max_cols);
     row_tasks = 1;
     if (threads <= 1) return;
@@ -108,13 +111,14 @@ inline void gemm(const float* x, index_t x_stride, index_t rows, index_t depth, 
   if (rows == 0 || cols == 0) return;
   if (depth == 0) {
     for (index_t i = 0; beta == 0.f && i < rows; ++i) std::fill_n(y + i * y_stride, cols, 0.f);
-    return finish_tile(act, bias, y, y_stride, rows, cols);
+    return scratch->kernels->finish_tile(act, bias, y, y_stride, rows, cols);
   }
   if (rows * cols < serial_work / depth) threads = 1;
-  const TaskGrid grid(rows, cols, threads, block_cols);
+  const index_t panel_width = scratch->kernels->panel_cols;
+  const TaskGrid grid(rows, cols, threads, block_cols, panel_width);
   parallel_for(threads, grid.count(), [&](index_t task, int thread) {
     const Range r = share(rows, grid.row_tasks, task % grid.row_tasks, tile_rows);
-    const Range c = share(cols, grid.col_tasks, task / grid.row_tasks, panel_cols);
+    const Range c = share(cols, grid.col_tasks, task / grid.row_tasks, panel_width);
     const Target to{b,        c.begin,
                     c.size(), y + r.begin * y_stride + c.begin,
                     y_stride, bias == nullptr ? nullptr : bias + c.begin,

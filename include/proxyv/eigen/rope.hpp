@@ -5,6 +5,7 @@
 
 #include "proxyv/backend/rotary.hpp"
 #include "proxyv/core/view.hpp"
+#include "proxyv/eigen/kernels.hpp"
 #include "proxyv/eigen/rows.hpp"
 
 namespace proxyv::inline v0 {
@@ -25,21 +26,13 @@ inline void rotary_table(Span<const std::int32_t> positions, const Rotary& rotar
   });
 }
 
-/// One head: (a, b) <- (a c - b s, b c + a s) with a the first half, b the second.
-inline void rotate_head(float* x, const float* cosine, const float* sine, index_t half) {
-  each_packet(half, [&](index_t j, auto n) {
-    const Packet a = load(x + j, n), b = load(x + half + j, n);
-    const Packet c = load(cosine + j, n), s = load(sine + j, n);
-    store(x + j, ei::psub(ei::pmul(a, c), ei::pmul(b, s)), n);
-    store(x + half + j, madd(b, c, ei::pmul(a, s)), n);
-  });
-}
+#include "proxyv/eigen/level/rope.inl"
 
-inline void rotate(View<float> x, View<const float> table, int threads) {
+inline void rotate(const CpuKernels& k, View<float> x, View<const float> table, int threads) {
   const index_t dim = table.cols();
   each_row(threads, x.rows(), x.cols(), [&](index_t i) {
     for (index_t head = 0; head < x.cols(); head += dim)
-      rotate_head(x.row(i) + head, table.row(i), table.row(i) + dim / 2, dim / 2);
+      k.rotate_head(x.row(i) + head, table.row(i), table.row(i) + dim / 2, dim / 2);
   });
 }
 

@@ -1,0 +1,51 @@
+// What the CPU engine's drivers call: the kernels of one level of instructions, as a table.
+//
+// The drivers (blocking, threads, masks) are compiled once, for whatever the program is compiled for. The
+// kernels, where the time goes, exist once per level, from one source (level/*.inl), and are chosen when an engine is made
+// (level.hpp). One call does thousands of multiplications: that it goes through a pointer costs nothing.
+#pragma once
+
+#include "proxyv/backend/epilogue.hpp"
+#include "proxyv/backend/mask.hpp"
+#include "proxyv/core/dtype.hpp"
+#include "proxyv/core/view.hpp"
+
+namespace proxyv::inline v0 {
+namespace detail {
+
+struct Operand;
+struct OnlineRow;
+
+inline constexpr int tile_rows = 6;        ///< rows of a micro-kernel's tile, at every level
+inline constexpr int most_panel_cols = 64; ///< columns of a tile at the widest level
+
+struct CpuKernels {
+  int panel_cols;  ///< columns of the micro-kernel's tile, and of a panel
+  int lanes;       ///< floats in a vector
+
+  void (*pack_rows)(const float* x, index_t stride, int rows, index_t depth, float* out);
+  void (*pack_panel)(const Operand& b, index_t j, index_t cols, index_t k0, index_t depth, float* out);
+  bool (*pack_panel_plain)(const float* z, index_t stride, index_t cols, index_t depth, float* out);
+  void (*tile)(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride, bool add,
+               index_t cols);
+  void (*finish_tile)(Act act, const float* bias, float* y, index_t stride, index_t rows, index_t cols);
+  void (*gate_tile)(float* y, index_t y_stride, const float* up, index_t up_stride, index_t rows,
+                    index_t cols);
+  void (*gemv)(const float* x, index_t x_stride, index_t rows, const Weight<>& w, bool add, float* y,
+               index_t y_stride);
+  void (*gemv_floats)(const float* x, index_t x_stride, index_t rows, index_t depth, const std::byte* w,
+                      index_t w_bytes, index_t n, bool add, float* y, index_t y_stride);
+  void (*online_step)(OnlineRow& row, float* scores, index_t n, float scale, float* out, index_t dim);
+  void (*softmax_row)(const float* x, float* y, index_t n, float scale, const std::uint8_t* table,
+                      EmptyRow empty);
+  void (*scale_row)(float* x, index_t n, float by);
+  void (*add_weighted_rows)(const float* weights, index_t n, const float* values, index_t stride, float* out,
+                            index_t dim);
+  void (*rms_norm_row)(const float* x, const float* gain, float* y, index_t n, float eps);
+  void (*layer_norm_row)(const float* x, const float* gain, const float* bias, float* y, index_t n,
+                         float eps);
+  void (*rotate_head)(float* x, const float* cosine, const float* sine, index_t half);
+};
+
+}  // namespace detail
+}  // namespace proxyv::inline v0

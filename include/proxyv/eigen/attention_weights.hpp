@@ -10,7 +10,7 @@ namespace proxyv::inline v0 {
 namespace detail {
 
 /// One query and query head over one key/value head: weights [keys] = softmax of the scores, 0 where hidden.
-inline void weigh_keys(const float* q, float* weights, index_t query, index_t kv, const HostAttention& args) {
+inline void weigh_keys(const CpuKernels& k, const float* q, float* weights, index_t query, index_t kv, const HostAttention& args) {
   const index_t dim = args.heads.dim;
   float* row = weights;
   for (index_t s = 0; s < args.count(); ++s) {
@@ -18,7 +18,7 @@ inline void weigh_keys(const float* q, float* weights, index_t query, index_t kv
     const index_t n = g.keys.rows(), live = g.live.empty() ? n : index_t{g.live[0]};
     if (live > 0) {
       const auto* keys = reinterpret_cast<const std::byte*>(g.keys.row(0) + kv * dim);
-      gemv_part<float>(q, dim, 1, dim, keys, g.keys.stride() * static_cast<index_t>(sizeof(float)), live,
+      k.gemv_floats(q, dim, 1, dim, keys, g.keys.stride() * static_cast<index_t>(sizeof(float)), live,
                        false, row, n);
       const KeyBlock block(args, g, 0, live);
       const index_t limit = block.limit(query, 1);
@@ -35,17 +35,17 @@ inline void weigh_keys(const float* q, float* weights, index_t query, index_t kv
     std::fill_n(weights, n, 0.f);  // sees nothing
     return;
   }
-  softmax_row(weights, weights, n, 1.f / std::sqrt(static_cast<float>(dim)), nullptr, EmptyRow::zero);
+  k.softmax_row(weights, weights, n, 1.f / std::sqrt(static_cast<float>(dim)), nullptr, EmptyRow::zero);
 }
 
 /// weights [queries * query heads, keys].
-inline void attention_weights(View<const float> q, const HostAttention& args, View<float> weights,
+inline void attention_weights(const CpuKernels& k, View<const float> q, const HostAttention& args, View<float> weights,
                               int threads) {
   const Heads& heads = args.heads;
   const index_t group = heads.query / heads.kv;
   each_row(threads, weights.rows(), args.keys() * heads.dim, [&](index_t i) {
     const index_t query = i / heads.query, head = i % heads.query;
-    weigh_keys(q.row(query) + head * heads.dim, weights.row(i), query, head / group, args);
+    weigh_keys(k, q.row(query) + head * heads.dim, weights.row(i), query, head / group, args);
   });
 }
 

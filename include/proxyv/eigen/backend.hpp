@@ -87,7 +87,7 @@ class EigenBackend : public HostStorage {
 
   void attention_weights(View<const float> q, const AttentionArgs<float, HostSpace>& args, View<float> weights) {
     check::attention_weights(q, args, weights);
-    detail::attention_weights(q, args, weights, threads());
+    detail::attention_weights(*kernels_, q, args, weights, threads());
   }
 
   void swiglu(View<const float> x, Weight<> gate, Weight<> up, View<float> y) {

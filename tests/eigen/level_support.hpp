@@ -1,0 +1,77 @@
+// A level's kernels against the portable ones, on random odd shapes.
+#pragma once
+
+#include <string>
+
+#include "eigen/eigen_support.hpp"
+#include "proxyv/eigen/level.hpp"
+#include "support/catch.hpp"
+
+namespace eigen_test {
+
+/// A tile of the level from its own packing equals the products in double, for every height and type.
+inline void check_tiles(const detail::CpuKernels& k) {
+  std::uint64_t seed = 1;
+  for (DType type : {DType::f32, DType::bf16, DType::f16}) {
+    for (index_t depth : {1, 7, 16, 33, 64, 131}) {
+      const index_t cols = 1 + static_cast<index_t>(++seed % static_cast<std::uint64_t>(k.panel_cols));
+      const RawWeight w(cols, depth, type, seed);
+      const Buffer<float> panel = host_buffer<float>(depth * k.panel_cols);
+      k.pack_panel(detail::Operand::weight(w.weight), 0, cols, 0, depth, panel.data());
+      for (int rows = 1; rows <= detail::tile_rows; ++rows) {
+        const Block x(rows, depth, ++seed);
+        Block y(rows, cols, ++seed);
+        Block wanted = y;
+        std::vector<float> packed(static_cast<std::size_t>(depth * rows + 64));
+        k.pack_rows(x.in().data(), x.stride, rows, depth, packed.data());
+        const bool add = seed % 2 == 0;
+        k.tile(rows, depth, packed.data(), panel.data(), y.view().data(), y.stride, add, cols);
+        judge().gemm(x.in(), w.weight, wanted.view(), {Act::none, add ? 1.f : 0.f, {}});
+        INFO(rows << "x" << depth << "x" << cols << " " << dtype_name(type));
+        CHECK(deviation(y.memory, wanted.memory) < 2e-6);
+      }
+    }
+  }
+}
+
+/// Row kernels of the level beside the portable ones, lengths around every vector's edge.
+inline void check_rows(const detail::CpuKernels& k) {
+  const detail::CpuKernels& plain = detail::portable::kernels;
+  for (index_t n : {1, 3, 8, 15, 16, 17, 31, 64, 100, 129}) {
+    const auto seed = static_cast<std::uint64_t>(n);
+    Block a(2, n, seed, 0), b = a;
+    const Block gain(1, n, seed + 1, 0), bias(1, n, seed + 2, 0);
+    INFO(n);
+    for (Act act : {Act::none, Act::silu, Act::gelu, Act::quick_gelu}) {
+      k.finish_tile(act, bias.in().data(), a.view().data(), a.stride, 2, n);
+      plain.finish_tile(act, bias.in().data(), b.view().data(), b.stride, 2, n);
+      CHECK(deviation(a.memory, b.memory) < 1e-6);
+    }
+    k.rms_norm_row(a.in().row(0), gain.in().data(), a.view().row(1), n, 1e-5f);
+    plain.rms_norm_row(b.in().row(0), gain.in().data(), b.view().row(1), n, 1e-5f);
+    CHECK(deviation(a.memory, b.memory) < 2e-6);
+    k.softmax_row(a.in().row(0), a.view().row(1), n, 3.f, nullptr, EmptyRow::zero);
+    plain.softmax_row(b.in().row(0), b.view().row(1), n, 3.f, nullptr, EmptyRow::zero);
+    CHECK(deviation(a.memory, b.memory) < 2e-6);
+    detail::OnlineRow mine, theirs;
+    float out = 0.f, other = 0.f;
+    k.online_step(mine, a.view().row(0), n, 2.f, &out, 1);
+    plain.online_step(theirs, b.view().row(0), n, 2.f, &other, 1);
+    CHECK(mine.top == Approx(theirs.top));
+    CHECK(mine.sum == Approx(theirs.sum).epsilon(1e-5));
+    CHECK(deviation(a.memory, b.memory) < 2e-6);
+  }
+}
+
+/// The level's tests, or a line that says that this CPU cannot run them.
+inline void check_level(CpuLevel level) {
+  if (!cpu_has(level)) {
+    WARN("this CPU or this build lacks " << cpu_level_name(level) << ": its kernels were not tried");
+    return;
+  }
+  const detail::CpuKernels& k = detail::kernels_of(level);
+  check_tiles(k);
+  check_rows(k);
+}
+
+}  // namespace eigen_test

@@ -9,7 +9,8 @@
 file(GLOB_RECURSE PROXYV_HEADERS CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
   ${PROJECT_SOURCE_DIR}/include/proxyv/*.hpp)
 file(GLOB_RECURSE proxyv_kernel_files CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
-  ${PROJECT_SOURCE_DIR}/include/proxyv/cuda/*.cu ${PROJECT_SOURCE_DIR}/include/proxyv/cuda/*.cuh)
+  ${PROJECT_SOURCE_DIR}/include/proxyv/cuda/*.cu ${PROJECT_SOURCE_DIR}/include/proxyv/cuda/*.cuh
+  ${PROJECT_SOURCE_DIR}/include/proxyv/eigen/level/*.inl)
 set(proxyv_header_files ${PROXYV_HEADERS} ${proxyv_kernel_files})
 list(TRANSFORM proxyv_header_files PREPEND ${PROJECT_SOURCE_DIR}/include/)
 

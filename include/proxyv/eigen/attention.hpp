@@ -87,8 +87,8 @@ inline bool pack_block(const KeyBlock& block, index_t column, index_t dim, const
   bool finite = true;
   for (index_t d = 0; d < dim; d += panel_width)
     finite &= s.k->pack_panel_plain(block.values() + column + d, block.value_stride(),
-                               std::min<index_t>(panel_width, dim - d), block.size(),
-                               s.values + d * s.keys_per_block);
+                                    std::min<index_t>(panel_width, dim - d), block.size(),
+                                    s.values + d * s.keys_per_block);
   return finite;
 }
 
@@ -115,8 +115,8 @@ inline void pack_queries(const AttentionUnit& unit, const AttentionScratch& s) {
       for (index_t t = 0; t < tiles.count(); ++t) {
         const index_t row = i + tiles.begin(t);
         s.k->pack_rows(unit.q.row(unit.first + row) + (unit.head + h) * dim, unit.q.stride(),
-                  static_cast<int>(tiles.begin(t + 1) - tiles.begin(t)), dim,
-                  s.queries + (h * unit.queries + row) * dim);
+                       static_cast<int>(tiles.begin(t + 1) - tiles.begin(t)), dim,
+                       s.queries + (h * unit.queries + row) * dim);
       }
     }
   }
@@ -131,7 +131,7 @@ inline void score(const AttentionUnit& unit, const QueryTile& tile, const Attent
       const index_t row = tile.tiles.begin(t);
       if (j < tile.limits[t])
         s.k->tile(tile.height(t), dim, queries + row * dim, s.keys + j * dim,
-               s.scores + row * attention_keys + j, attention_keys, false, panel_width);
+                  s.scores + row * attention_keys + j, attention_keys, false, panel_width);
     }
   }
 }
@@ -151,7 +151,7 @@ inline void weigh(const AttentionUnit& unit, const KeyBlock& block, const QueryT
       s.k->online_step(state[r], scores, whole, scale, unit.out(tile.query + r, tile.head), unit.dim());
     }
     s.k->pack_rows(s.scores + first * attention_keys, attention_keys, tile.height(t), limit,
-              s.weights + first * attention_keys);
+                   s.weights + first * attention_keys);
   }
 }
 
@@ -162,14 +162,14 @@ inline void add_values(const AttentionUnit& unit, const KeyBlock& block, bool fi
   for (index_t t = 0; !finite && t < tile.tiles.count(); ++t)
     for (index_t r = tile.tiles.begin(t); r < tile.tiles.begin(t + 1); ++r)
       s.k->add_weighted_rows(s.scores + r * attention_keys, tile.limits[t], block.values() + unit.kv * dim,
-                        block.value_stride(), unit.out(tile.query + r, tile.head), dim);
+                             block.value_stride(), unit.out(tile.query + r, tile.head), dim);
   for (index_t d = 0; finite && d < dim; d += panel_width) {
     for (index_t t = 0; t < tile.tiles.count(); ++t) {
       const index_t row = tile.tiles.begin(t);
       if (tile.limits[t] > 0)
         s.k->tile(tile.height(t), tile.limits[t], s.weights + row * attention_keys,
-               s.values + d * s.keys_per_block, unit.out(tile.query + row, tile.head) + d, unit.o.stride(),
-               true, std::min<index_t>(panel_width, dim - d));
+                  s.values + d * s.keys_per_block, unit.out(tile.query + row, tile.head) + d, unit.o.stride(),
+                  true, std::min<index_t>(panel_width, dim - d));
     }
   }
 }

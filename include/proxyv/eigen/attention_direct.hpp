@@ -25,8 +25,8 @@ inline void attend_query(const float* q, float* o, index_t query, index_t kv, in
     const index_t limit = block.limit(query, 1);
     if (limit == 0) return;
     const auto* keys = reinterpret_cast<const std::byte*>(block.keys() + kv * dim);
-    k.gemv_floats(q, dim, heads, dim, keys, block.key_stride() * static_cast<index_t>(sizeof(float)),
-                     limit, false, scores, direct_keys);
+    k.gemv_floats(q, dim, heads, dim, keys, block.key_stride() * static_cast<index_t>(sizeof(float)), limit,
+                  false, scores, direct_keys);
     for (index_t h = 0; h < heads; ++h) {
       float* row = scores + h * direct_keys;
       block.hide(query, row, limit);

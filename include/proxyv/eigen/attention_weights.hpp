@@ -10,7 +10,8 @@ namespace proxyv::inline v0 {
 namespace detail {
 
 /// One query and query head over one key/value head: weights [keys] = softmax of the scores, 0 where hidden.
-inline void weigh_keys(const CpuKernels& k, const float* q, float* weights, index_t query, index_t kv, const HostAttention& args) {
+inline void weigh_keys(const CpuKernels& k, const float* q, float* weights, index_t query, index_t kv,
+                       const HostAttention& args) {
   const index_t dim = args.heads.dim;
   float* row = weights;
   for (index_t s = 0; s < args.count(); ++s) {
@@ -18,8 +19,8 @@ inline void weigh_keys(const CpuKernels& k, const float* q, float* weights, inde
     const index_t n = g.keys.rows(), live = g.live.empty() ? n : index_t{g.live[0]};
     if (live > 0) {
       const auto* keys = reinterpret_cast<const std::byte*>(g.keys.row(0) + kv * dim);
-      k.gemv_floats(q, dim, 1, dim, keys, g.keys.stride() * static_cast<index_t>(sizeof(float)), live,
-                       false, row, n);
+      k.gemv_floats(q, dim, 1, dim, keys, g.keys.stride() * static_cast<index_t>(sizeof(float)), live, false,
+                    row, n);
       const KeyBlock block(args, g, 0, live);
       const index_t limit = block.limit(query, 1);
       block.hide(query, row, limit);
@@ -39,8 +40,8 @@ inline void weigh_keys(const CpuKernels& k, const float* q, float* weights, inde
 }
 
 /// weights [queries * query heads, keys].
-inline void attention_weights(const CpuKernels& k, View<const float> q, const HostAttention& args, View<float> weights,
-                              int threads) {
+inline void attention_weights(const CpuKernels& k, View<const float> q, const HostAttention& args,
+                              View<float> weights, int threads) {
   const Heads& heads = args.heads;
   const index_t group = heads.query / heads.kv;
   each_row(threads, weights.rows(), args.keys() * heads.dim, [&](index_t i) {

@@ -1,7 +1,7 @@
 // The kernels for CPUs with AVX-512 (F, BW, DQ, VL), whatever the program is compiled for.
 //
-// Many intrinsics are used in their masked form with all lanes on: the same instructions, but GCC 12 takes the
-// undefined vector inside the plain form for a mistake of ours (PR 105593).
+// Many intrinsics are used in their masked form with all lanes on: the same instructions, but GCC 12 takes
+// the undefined vector inside the plain form for a mistake of ours (PR 105593).
 #pragma once
 
 #include "proxyv/eigen/dispatch.hpp"

@@ -47,9 +47,7 @@ template <class T>
       _mm_unpacklo_epi16(_mm_setzero_si128(), _mm_loadl_epi64(static_cast<const __m128i*>(words))));
 }
 #else
-[[gnu::always_inline]] inline Packet load_bf16(const std::byte* p) {
-  return load_elements<bf16>(p);
-}
+[[gnu::always_inline]] inline Packet load_bf16(const std::byte* p) { return load_elements<bf16>(p); }
 #endif
 #if defined(__F16C__) && !defined(__AVX512F__) && !defined(EIGEN_DONT_VECTORIZE)
 [[gnu::always_inline]] inline Packet load_f16(const std::byte* p) {
@@ -57,9 +55,7 @@ template <class T>
   return _mm256_cvtph_ps(_mm_loadu_si128(static_cast<const __m128i*>(words)));
 }
 #elif !defined(__AVX512F__) || defined(EIGEN_DONT_VECTORIZE)
-[[gnu::always_inline]] inline Packet load_f16(const std::byte* p) {
-  return load_elements<f16>(p);
-}
+[[gnu::always_inline]] inline Packet load_f16(const std::byte* p) { return load_elements<f16>(p); }
 #endif
 
 #include "proxyv/eigen/level/convert.inl"

@@ -25,7 +25,6 @@
 #else
 #define PROXYV_TARGET_BEGIN_AVX2 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma,f16c\")")
 #define PROXYV_TARGET_BEGIN_AVX512 \
-  _Pragma("GCC push_options")      \
-  _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\")")
+  _Pragma("GCC push_options") _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\")")
 #define PROXYV_TARGET_END _Pragma("GCC pop_options")
 #endif

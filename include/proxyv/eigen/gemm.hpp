@@ -25,7 +25,7 @@ struct Scratch {
   static constexpr index_t floats = rows_floats + panels_floats;
 
   float* base = nullptr;
-  const CpuKernels* kernels = nullptr;  ///< what the ops work with
+  const CpuKernels* kernels = nullptr;    ///< what the ops work with
   float* panels() const { return base; }  ///< 64-byte aligned
   float* rows() const { return base + panels_floats; }
 };
@@ -59,7 +59,7 @@ inline void multiply(const float* x, index_t stride, index_t rows, index_t depth
       for (index_t t = 0; t < tiles.count(); ++t) {
         const index_t row = tiles.begin(t);
         k.pack_rows(from + row * stride, stride, static_cast<int>(tiles.begin(t + 1) - row), steps,
-                  scratch.rows() + row * steps);
+                    scratch.rows() + row * steps);
       }
       float* panel = scratch.panels();
       for (int i = 0; i < count; ++i) {

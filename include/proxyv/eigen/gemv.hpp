@@ -16,8 +16,8 @@ inline constexpr int prefetch_bytes = 4096;  ///< how far ahead a single run of 
 #include "proxyv/eigen/level/gemv.inl"
 
 /// y = act(x w^T + bias + beta y), x [rows, depth] with rows <= gemv_rows.
-inline void gemv(const CpuKernels& k, const float* x, index_t x_stride, index_t rows, const Weight<>& w, float* y,
-                 index_t y_stride, float beta, const float* bias, Act act, int threads) {
+inline void gemv(const CpuKernels& k, const float* x, index_t x_stride, index_t rows, const Weight<>& w,
+                 float* y, index_t y_stride, float beta, const float* bias, Act act, int threads) {
   const index_t depth = w.cols(), n = w.rows();
   if (rows * n < serial_work / std::max<index_t>(depth, 1)) threads = 1;
   const index_t tasks = threads > 1 ? 4 * threads : 1;

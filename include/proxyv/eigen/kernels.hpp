@@ -1,8 +1,9 @@
 // What the CPU engine's drivers call: the kernels of one level of instructions, as a table.
 //
 // The drivers (blocking, threads, masks) are compiled once, for whatever the program is compiled for. The
-// kernels, where the time goes, exist once per level, from one source (level/*.inl), and are chosen when an engine is made
-// (level.hpp). One call does thousands of multiplications: that it goes through a pointer costs nothing.
+// kernels, where the time goes, exist once per level, from one source (level/*.inl), and are chosen when an
+// engine is made (level.hpp). One call does thousands of multiplications: that it goes through a pointer
+// costs nothing.
 #pragma once
 
 #include "proxyv/backend/epilogue.hpp"
@@ -16,8 +17,8 @@ namespace detail {
 struct Operand;
 struct OnlineRow;
 
-inline constexpr int tile_rows = 6;        ///< rows of a micro-kernel's tile, at every level
-inline constexpr int most_panel_cols = 64; ///< columns of a tile at the widest level
+inline constexpr int tile_rows = 6;         ///< rows of a micro-kernel's tile, at every level
+inline constexpr int most_panel_cols = 64;  ///< columns of a tile at the widest level
 
 struct CpuKernels {
   int panel_cols;  ///< columns of the micro-kernel's tile, and of a panel

@@ -51,7 +51,8 @@ inline CpuLevel default_cpu_level() {
 namespace detail {
 
 inline const CpuKernels& kernels_of(CpuLevel level) {
-  PROXYV_CHECK(cpu_has(level), ArgumentError, "engine: this CPU or this program lacks ", cpu_level_name(level));
+  PROXYV_CHECK(cpu_has(level), ArgumentError, "engine: this CPU or this program lacks ",
+               cpu_level_name(level));
 #if PROXYV_CPU_DISPATCH
   if (level == CpuLevel::avx512) return avx512::kernels;
   if (level == CpuLevel::avx2) return avx2::kernels;

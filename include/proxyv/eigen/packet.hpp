@@ -35,7 +35,6 @@ namespace ei = Eigen::internal;
 using Packet = ei::packet_traits<float>::type;
 inline constexpr int lanes = static_cast<int>(sizeof(Packet) / sizeof(float));
 
-
 /// The same packet, kept in a register: some compilers would rather load it again for each use.
 [[gnu::always_inline]] inline Packet in_register(Packet v) {
   EIGEN_OPTIMIZATION_BARRIER(v)

@@ -10,7 +10,8 @@ namespace detail {
 
 /// Ends a query's row: divides by the sum of its weights, or gives what a row without keys is to have.
 /// `head` is the first column of the key/value head.
-inline void finish_row(const CpuKernels& k, const HostAttention& args, const OnlineRow& row, index_t head, float* out) {
+inline void finish_row(const CpuKernels& k, const HostAttention& args, const OnlineRow& row, index_t head,
+                       float* out) {
   const index_t dim = args.heads.dim;
   if (row.top != minus_infinity) return k.scale_row(out, dim, 1.f / row.sum);
   std::fill_n(out, dim, 0.f);

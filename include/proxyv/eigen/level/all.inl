@@ -1,8 +1,11 @@
 // All kernels of one level of instructions, for a namespace of their own inside proxyv::detail.
 //
 // Included after the level's packet: the type Packet, the number of its lanes, the namespace ei with the
-// operations on it, in_register, PacketBits, ShortPacket, load_bf16, load_f16. Level headers: avx2.hpp, avx512.hpp. The portable
-// level has the same files in the headers of the same names. Code here calls no intrinsic.
+// operations on it, in_register, PacketBits, ShortPacket, load_bf16, load_f16. Level headers: avx2.hpp,
+// avx512.hpp. The portable level has the same files in the headers of the same names. Code here calls no
+// intrinsic.
+
+// clang-format off: in the order in which they need one another
 #include "proxyv/eigen/level/packet.inl"
 #include "proxyv/eigen/level/convert.inl"
 #include "proxyv/eigen/level/rows.inl"
@@ -16,3 +19,4 @@
 #include "proxyv/eigen/level/norm.inl"
 #include "proxyv/eigen/level/rope.inl"
 #include "proxyv/eigen/level/table.inl"
+// clang-format on

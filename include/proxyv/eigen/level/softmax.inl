@@ -56,7 +56,8 @@ inline void online_raise(OnlineRow& row, const float* scores, index_t n, float s
   row.top = larger;
 }
 
-/// online_raise() of this level (no look-up by argument), and the scores become weights: hidden ones exactly 0.
+/// online_raise() of this level (no look-up by argument), and the scores become weights: hidden ones exactly
+/// 0.
 inline void online_step(OnlineRow& row, float* scores, index_t n, float scale, float* out, index_t dim) {
   (online_raise)(row, scores, n, scale, out, dim);
   row.sum += exp2_row(scores, scores, n, scale, row.reference());

@@ -10,8 +10,8 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-inline constexpr index_t gemv_rows = 16;     ///< most rows of x that come here
-inline constexpr int prefetch_bytes = 4096;  ///< how far ahead a single run of weights is asked for
+inline constexpr index_t gemv_rows = 16;    ///< most rows of x that come here
+inline constexpr int prefetch_bytes = 512;  ///< how far ahead a single run of weights is asked for
 
 #include "proxyv/eigen/level/gemv.inl"
 

@@ -61,7 +61,7 @@ void rows_as_alone(const RuntimeConfig& c) {
 
 }  // namespace
 
-TEMPLATE_TEST_CASE("cuda batch: each row as alone", "[small]", PlainKind, SpatialKind, LearnedKind) {
+TEMPLATE_TEST_CASE("cuda batch: each row as alone", "[small][batch]", PlainKind, SpatialKind, LearnedKind) {
   NEEDS_GPU();
   using K = TestType;
   for (const index_t head_dim : {64, 128}) {
@@ -72,7 +72,7 @@ TEMPLATE_TEST_CASE("cuda batch: each row as alone", "[small]", PlainKind, Spatia
   rows_as_alone<K, float>(tiny::config(K::plain ? 4 : 2, K::learned));
 }
 
-TEST_CASE("cuda batch: rows say what the reference engine's rows say, as they come and go", "[small]") {
+TEST_CASE("cuda batch: rows say what the reference engine's rows say, as they come and go", "[small][batch]") {
   NEEDS_GPU();
   using B = CudaBackend<float>;
   B be = engine<float>();
@@ -124,7 +124,7 @@ TEMPLATE_TEST_CASE("cuda batch: the same batch gives the same bits", "", float, 
   }
 }
 
-TEST_CASE("cuda batch: a padded batch is the reference engine's", "[small]") {
+TEST_CASE("cuda batch: a padded batch is the reference engine's", "[small][batch]") {
   NEEDS_GPU();
   using B = CudaBackend<float>;
   B be = engine<float>();

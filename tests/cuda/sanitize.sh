@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Runs the tests with small sizes, tag [small], under each tool of compute-sanitizer; ends with 1 when one reports
-# anything. racecheck leaves out those that only move memory. initcheck does not see what cuBLASLt's bulk copies write, so
-# under it the memory of each of its products holds NaN before the product runs, and the engine leaves out what is made for Hopper.
+# anything. racecheck leaves out those that only move memory, and batches: their rows run the kernels that all other
+# tests run, and take minutes. initcheck does not see what cuBLASLt's bulk copies write, so under it the memory of each of
+# its products holds NaN before the product runs, and the engine leaves out what is made for Hopper.
 #   bash tests/cuda/sanitize.sh [PROGRAM [TOOL...]]     PROGRAM: the CUDA tests, build/bin/tests/cuda by default
 set -euo pipefail
 program=${1:-build/bin/tests/cuda}
@@ -16,7 +17,7 @@ fi
 failed=0
 for tool in "${tools[@]}"; do
   cases="[small]"
-  if [ "$tool" = racecheck ]; then cases="[small]~[memory]"; fi
+  if [ "$tool" = racecheck ]; then cases="[small]~[memory]~[batch]"; fi
   poison=()
   if [ "$tool" = initcheck ]; then poison=(env PROXYV_POISON_PRODUCTS=1 PROXYV_TEST_PORTABLE=1); fi
   log=$(mktemp)

@@ -80,3 +80,17 @@ TEST_CASE("checks: results apart from what they are made of") {
   CHECK(error_of<ArgumentError>([&] { check::swiglu(x, w, w, x); }) == "swiglu: the output overlaps x");
   CHECK(error_of<ArgumentError>([&] { check::gather("gather", x, vector(2), x); }) == "gather: the output overlaps the table");
 }
+
+TEST_CASE("checks: packed weights are for the engine with the same panels") {
+  const auto packed = Weight<>::in_panels(nullptr, DType::f32, 3, 4, 16);
+  const View<float> x(nullptr, 2, 4), y(nullptr, 2, 3);
+  CHECK_NOTHROW(check::gemm(x, packed, y, E{}, 16));
+  CHECK(error_of<ArgumentError>([&] { check::gemm(x, packed, y, E{}); }) ==
+        "gemm: w [3, 4] is packed in panels of 16 rows, this engine reads rows");
+  CHECK(error_of<ArgumentError>([&] { check::swiglu(x, packed, packed, y, 64); }) ==
+        "swiglu: gate [3, 4] is packed in panels of 16 rows, this engine reads panels of 64");
+  CHECK(error_of<ArgumentError>([&] { check::swiglu(x, Weight<>(nullptr, DType::f32, 3, 4), packed, y); }) ==
+        "swiglu: up [3, 4] is packed in panels of 16 rows, this engine reads rows");
+  CHECK(error_of<ArgumentError>([&] { check::gather("embed", packed, vector(2), View<float>(nullptr, 2, 4)); }) ==
+        "embed: the table [3, 4] is packed in panels of 16 rows, this engine reads rows");
+}

@@ -283,6 +283,26 @@ TEST_CASE("rows of a weight step by its element size") {
   CHECK(Weight<>().row_range(0, 0).data() == nullptr);
 }
 
+TEST_CASE("a packed weight counts whole panels and pairs of columns, and is cut at panels alone") {
+  const auto weight = Weight<>::in_panels(nullptr, DType::bf16, 10, 3, 4);
+  CHECK(weight.packed());
+  CHECK(weight.panel() == 4);
+  CHECK(weight.stored_cols() == 4);
+  CHECK(weight.bytes() == 12 * 4 * 2);
+  CHECK_FALSE(Weight<>(nullptr, DType::bf16, 10, 3).packed());
+  CHECK(Weight<>(nullptr, DType::bf16, 10, 3).bytes() == 60);
+
+  std::array<bf16, 48> data{};
+  const auto held = Weight<>::in_panels(data.data(), DType::bf16, 10, 3, 4);
+  CHECK(held.row_range(4, 4).data() == data.data() + 16);
+  CHECK(held.row_range(4, 6).rows() == 6);
+  CHECK(held.row_range(4, 6).panel() == 4);
+  CHECK_THROWS_WITH(held.row_range(2, 4), "Weight: rows 2+4 of [10, 3] packed in panels of 4, wanted whole panels");
+  CHECK_THROWS_WITH(held.row_range(4, 5), "Weight: rows 4+5 of [10, 3] packed in panels of 4, wanted whole panels");
+  CHECK_THROWS_AS(held.row_range(8, 4), ShapeError);
+  CHECK_THROWS_WITH(Weight<>::in_panels(nullptr, DType::f32, 1, 1, 0), "Weight: panels of 0 rows, wanted at least 1");
+}
+
 TEST_CASE("a contiguous container becomes a span") {
   std::vector<int> numbers{1, 2, 3};
   const std::array<int, 2> two{4, 5};

@@ -6,6 +6,7 @@
 
 #include "backend/small.hpp"
 #include "proxyv/backend/reference.hpp"
+#include "proxyv/backend/packed.hpp"
 #include "proxyv/eigen/backend.hpp"
 
 namespace eigen_test {
@@ -42,6 +43,16 @@ struct RawWeight {
         std::memcpy(memory.data() + 1 + static_cast<std::size_t>(i) * sizeof(T), &value, sizeof(T));
       });
     }
+  }
+};
+
+/// The same weight packed, when the engine or the kernels of a level ask for panels of that many rows.
+struct PackedWeight {
+  Buffer<std::byte> memory;
+  Weight<> weight;
+
+  PackedWeight(EigenBackend& be, const Weight<>& w) {
+    weight = packed_weight<EigenBackend>(be, w, [&](Buffer<std::byte> b) { return (memory = std::move(b)).data(); });
   }
 };
 

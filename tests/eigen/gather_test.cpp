@@ -25,3 +25,17 @@ TEST_CASE("gather: rows by number, repeated and out of order, exact for every el
     CHECK(y.view()(3, 0) == x.in()(2, 0));
   }
 }
+
+TEST_CASE("gather: rows of a packed weight") {
+  auto be = engine(2);
+  const std::vector<std::int32_t> ids{70, 0, 3};
+  for (DType type : {DType::f32, DType::f16, DType::bf16}) {
+    const RawWeight table(71, 13, type, 1);
+    const PackedWeight packed(be, table.weight);
+    Block y(3, 13, 2);
+    Block wanted = y;
+    be.embed(packed.weight, {ids.data(), 3}, y.view());
+    be.embed(table.weight, {ids.data(), 3}, wanted.view());
+    CHECK(y.memory == wanted.memory);
+  }
+}

@@ -113,3 +113,69 @@ TEST_CASE("gemm: task grids cover the output and cut it for every thread") {
   CHECK(tall.row_tasks == 4);
   CHECK(tiny.count() == 1);
 }
+
+TEST_CASE("gemm: task grids of packed weights take rows first, in whole rounds of the threads") {
+  const auto tall = detail::TaskGrid::rows_first(2935, 1024, 2, 1024, 64), few = detail::TaskGrid::rows_first(235, 1024, 2, 1024, 64),
+             wide = detail::TaskGrid::rows_first(235, 4096, 1, 1024, 64), tiny = detail::TaskGrid::rows_first(3, 10, 8, 1024, 64);
+  CHECK(tall.row_tasks == 14);
+  CHECK(tall.col_tasks == 1);
+  CHECK(few.row_tasks == 1);
+  CHECK(few.col_tasks == 2);
+  CHECK(wide.col_tasks == 4);
+  CHECK(tiny.count() == 1);
+}
+
+TEST_CASE("gemm: packed weights give what rows give, on odd shapes of every type") {
+  auto ref = judge();
+  const Shape shapes[] = {{1, 1, 1}, {1, 1037, 131}, {2, 33, 65}, {9, 513, 64}, {16, 20, 1100}, {17, 700, 70}, {241, 33, 70}, {486, 1025, 9}};
+  std::uint64_t seed = 1;
+  for (const Shape& s : shapes) {
+    for (DType type : {DType::f32, DType::f16, DType::bf16}) {
+      const Block x(s.m, s.k, ++seed), bias(1, s.n, ++seed, 0);
+      const RawWeight w(s.n, s.k, type, ++seed);
+      Block first(s.m, s.n, ++seed);
+      Block wanted = first;
+      const Epilogue<float, HostSpace> e{static_cast<Act>(seed % 4), static_cast<float>(seed / 4 % 2), {bias.in().data(), s.n}};
+      ref.gemm(x.in(), w.weight, wanted.view(), e);
+      const Block before = first;
+      for (int threads : {1, 2, 3}) {
+        auto be = engine(threads);
+        const PackedWeight packed(be, w.weight);
+        Block y = before;
+        be.gemm(x.in(), packed.weight, y.view(), e);
+        INFO(s.m << "x" << s.k << "x" << s.n << " " << dtype_name(type) << " on " << threads);
+        CHECK(deviation(y.memory, wanted.memory) < 2e-6);
+        if (threads == 1) first = y;
+        CHECK(small::same_bits(y.memory, first.memory));
+      }
+    }
+  }
+}
+
+TEST_CASE("gemm: with packed weights a row's result does not depend on how many rows there are") {
+  auto be = engine(2);
+  for (DType type : {DType::f32, DType::f16, DType::bf16}) {
+    const Block x(300, 1100, 1);
+    const RawWeight w(150, 1100, type, 2);
+    const PackedWeight packed(be, w.weight);
+    Block all(300, 150, 3, 0), few(12, 150, 3, 0), one(1, 150, 3, 0);
+    be.gemm(x.in(), packed.weight, all.view(), {});
+    be.gemm(x.in().row_range(7, 12), packed.weight, few.view(), {});
+    be.gemm(x.in().row_range(9, 1), packed.weight, one.view(), {});
+    for (index_t j = 0; j < 150; ++j) {
+      CHECK(few.view()(2, j) == all.view()(9, j));
+      CHECK(one.view()(0, j) == all.view()(9, j));
+    }
+  }
+}
+
+TEST_CASE("gemm: weights packed for other panels are refused") {
+  auto be = engine();
+  const Block x(2, 4, 1);
+  Block y(2, 3, 2);
+  const std::vector<float> data(4 * (be.panel_rows() + 1) * 2);
+  const auto other = Weight<>::in_panels(data.data(), DType::f32, 3, 4, be.panel_rows() + 1);
+  CHECK_THROWS_WITH(be.gemm(x.in(), other, y.view(), {}), ContainsSubstring("this engine reads panels of"));
+  std::vector<std::byte> to(1);
+  CHECK_THROWS_WITH(be.pack_weight(other, to.data()), "pack_weight: the weight is packed already");
+}

@@ -34,6 +34,32 @@ inline void check_tiles(const detail::CpuKernels& k) {
   }
 }
 
+/// Packed weights of every type: one row, few and many, odd sizes.
+inline void check_packed(CpuLevel level) {
+  HostOptions options;
+  options.threads = 2;
+  options.workspace_bytes = 1 << 20;
+  EigenBackend be(options, level);
+  std::uint64_t seed = 1;
+  for (DType type : {DType::f32, DType::bf16, DType::f16}) {
+    for (index_t rows : {1, 5, 40, 245}) {
+      for (index_t depth : {1, 34, 523}) {
+        const index_t cols = 1 + static_cast<index_t>(++seed % 150);
+        const RawWeight w(cols, depth, type, seed);
+        const PackedWeight packed(be, w.weight);
+        const Block x(rows, depth, ++seed);
+        Block y(rows, cols, ++seed);
+        Block wanted = y;
+        const Epilogue<float, HostSpace> e{static_cast<Act>(seed % 4), static_cast<float>(seed / 4 % 2), {}};
+        be.gemm(x.in(), packed.weight, y.view(), e);
+        judge().gemm(x.in(), w.weight, wanted.view(), e);
+        INFO(rows << "x" << depth << "x" << cols << " " << dtype_name(type));
+        CHECK(deviation(y.memory, wanted.memory) < 2e-6);
+      }
+    }
+  }
+}
+
 /// Row kernels of the level beside the portable ones, lengths around every vector's edge.
 inline void check_rows(const detail::CpuKernels& k) {
   const detail::CpuKernels& plain = detail::portable::kernels;
@@ -72,6 +98,7 @@ inline void check_level(CpuLevel level) {
   const detail::CpuKernels& k = detail::kernels_of(level);
   check_tiles(k);
   check_rows(k);
+  check_packed(level);
 }
 
 }  // namespace eigen_test

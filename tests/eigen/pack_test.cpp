@@ -55,3 +55,45 @@ TEST_CASE("pack: plain panels") {
         CHECK(out[static_cast<std::size_t>(k * panel_cols + j)] == (j < cols ? z.in()(2 + k, 5 + j) : 0.f));
   }
 }
+
+TEST_CASE("pack: a packed weight holds every element where packed_at says, and 0 elsewhere") {
+  for (DType type : {DType::f32, DType::f16, DType::bf16}) {
+    for (index_t rows : {index_t{1}, index_t{panel_cols - 1}, index_t{2 * panel_cols + 3}}) {
+      for (index_t cols : {1, 7, 64, 75}) {
+        auto be = engine(2);
+        const RawWeight w(rows, cols, type, 4);
+        const PackedWeight packed(be, w.weight);
+        const index_t panel = packed.weight.panel(), stored = packed.weight.stored_cols();
+        const auto size = static_cast<index_t>(dtype_size(type));
+        REQUIRE(packed.memory.size() == packed.weight.bytes());
+        bool same = true;
+        for (index_t i = 0; i < (rows + panel - 1) / panel * panel; ++i)
+          for (index_t k = 0; k < stored; ++k) {
+            const std::byte* at = packed.memory.data() + (i / panel * panel * stored + detail::packed_at(type, panel, i % panel, k)) * size;
+            const std::byte zero[4] = {};
+            const bool inside = i < rows && k < cols;
+            const std::byte* wanted = inside ? static_cast<const std::byte*>(w.weight.data()) + (i * cols + k) * size : zero;
+            same = same && std::memcmp(at, wanted, static_cast<std::size_t>(size)) == 0;
+          }
+        INFO(rows << "x" << cols << " " << dtype_name(type));
+        CHECK(same);
+      }
+    }
+  }
+}
+
+TEST_CASE("pack: packed 16-bit panels widen to what rows give") {
+  for (DType type : {DType::f16, DType::bf16}) {
+    const index_t depth = 70;
+    const RawWeight w(panel_cols, depth, type, 5);
+    std::vector<float> wanted(static_cast<std::size_t>(panel_cols * depth)), found(wanted.size() + panel_cols);
+    detail::pack_panel(detail::Operand::weight(w.weight), 0, panel_cols, 0, depth, wanted.data());
+    std::vector<std::byte> memory(static_cast<std::size_t>(panel_cols * depth * 2));
+    detail::pack_weight_panel(w.weight, 0, memory.data());
+    const auto packed = Weight<>::in_panels(memory.data(), type, panel_cols, depth, panel_cols);
+    for (index_t from : {0, 2, 34}) {
+      detail::pack_panel(detail::Operand::weight(packed), 0, panel_cols, from, depth - from, found.data());
+      CHECK(std::memcmp(found.data(), wanted.data() + from * panel_cols, static_cast<std::size_t>((depth - from) * panel_cols) * 4) == 0);
+    }
+  }
+}

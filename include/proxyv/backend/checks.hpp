@@ -1,6 +1,8 @@
 // Shape checks at an engine's door, shared by all engines so that they refuse in the same words.
 #pragma once
 
+#include <string>
+
 #include "proxyv/backend/epilogue.hpp"
 #include "proxyv/backend/grid.hpp"
 #include "proxyv/backend/overlap.hpp"
@@ -10,8 +12,17 @@
 namespace proxyv::inline v0 {
 namespace check {
 
+/// Refuses a weight packed by an engine with other panels than this one's; `panel` 0: this engine reads rows alone.
+template <class W>
+void layout(const char* op, const char* name, const W& w, index_t panel) {
+  PROXYV_CHECK(!w.packed() || w.panel() == panel, ArgumentError, op, ": ", name, " ", shape_text(w.rows(), w.cols()),
+               " is packed in panels of ", w.panel(), " rows, this engine reads ", panel == 0 ? "rows" : "panels of ",
+               panel == 0 ? "" : std::to_string(panel));
+}
+
 template <class X, class W, class Y, class T, class S>
-void gemm(const X& x, const W& w, const Y& y, const Epilogue<T, S>& e) {
+void gemm(const X& x, const W& w, const Y& y, const Epilogue<T, S>& e, index_t panel = 0) {
+  layout("gemm", "w", w, panel);
   PROXYV_CHECK(x.cols() == w.cols() && y.rows() == x.rows() && y.cols() == w.rows(), ShapeError, "gemm: x ",
                shape_text(x.rows(), x.cols()), ", w ", shape_text(w.rows(), w.cols()), " -> y ", shape_text(y.rows(), y.cols()),
                ", wanted [m, k], [n, k] -> [m, n]");
@@ -60,7 +71,9 @@ void rotate(const X& x, const T& table) {
 }
 
 template <class X, class W, class Y>
-void swiglu(const X& x, const W& gate, const W& up, const Y& y) {
+void swiglu(const X& x, const W& gate, const W& up, const Y& y, index_t panel = 0) {
+  layout("swiglu", "gate", gate, panel);
+  layout("swiglu", "up", up, panel);
   PROXYV_CHECK(gate.cols() == x.cols() && up.cols() == x.cols() && gate.rows() == up.rows() && y.rows() == x.rows() &&
                    y.cols() == gate.rows(),
                ShapeError, "swiglu: x ", shape_text(x.rows(), x.cols()), ", gate ", shape_text(gate.rows(), gate.cols()), ", up ",
@@ -76,7 +89,8 @@ void softmax_rows(const X& x, const Y& y, const M& table) {
 }
 
 template <class X, class I, class Y>
-void gather(const char* op, const X& x, const I& ids, const Y& y) {
+void gather(const char* op, const X& x, const I& ids, const Y& y, index_t panel = 0) {
+  if constexpr (requires { x.packed(); }) layout(op, "the table", x, panel);
   PROXYV_CHECK(y.rows() == ids.size() && y.cols() == x.cols(), ShapeError, op, ": ", ids.size(), " ids of rows of ", x.cols(),
                " -> y ", shape_text(y.rows(), y.cols()));
   apart(op, "the table", x, y);

@@ -60,7 +60,7 @@ class PlanBackend {
   }
 
   void gemm(In<B> x, WeightOf<B> w, Out<B> y, EpilogueOf<B> e) {
-    check::gemm(x, w, y, e);
+    check::gemm(x, w, y, e, w.panel());
     linear(x.rows(), x.cols(), w.rows());
     moved(x.size() + (e.beta != 0.f ? 2 : 1) * y.size());
     cost_.bytes += static_cast<double>(w.bytes());
@@ -71,7 +71,7 @@ class PlanBackend {
     moved(x.size() + z.size() + (beta != 0.f ? 2 : 1) * y.size());
   }
   void swiglu(In<B> x, WeightOf<B> gate, WeightOf<B> up, Out<B> y) {
-    check::swiglu(x, gate, up, y);
+    check::swiglu(x, gate, up, y, gate.panel());
     if constexpr (requires { B::swiglu_scratch_rows; }) {
       auto scratch = frame();
       scratch.template matrix<element>(std::min(y.rows(), B::swiglu_scratch_rows), y.cols());
@@ -118,7 +118,7 @@ class PlanBackend {
     elementwise(x.size(), 5);
   }
   void embed(WeightOf<B> table, Ids<B> ids, Out<B> y) {
-    check::gather("embed", table, ids, y);
+    check::gather("embed", table, ids, y, table.panel());
     elementwise(y.size(), 0);
   }
   void gather(In<B> x, Ids<B> ids, Out<B> y) {

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "proxyv/backend/concepts.hpp"
+#include "proxyv/backend/packed.hpp"
 #include "proxyv/backend/reference.hpp"
 
 namespace proxyv::inline v0 {
@@ -111,7 +112,8 @@ using IdMemory = Numbers<B, std::int32_t>;
 template <class B>
 using ByteMemory = Numbers<B, std::uint8_t>;
 
-/// A weight matrix on both sides, of the given type, not aligned beyond its elements.
+/// A weight matrix on both sides, of the given type, not aligned beyond its elements; every other one packed, for
+/// engines that do.
 template <class B>
 struct Matrix {
   Matrix(B& be, Random& random, index_t rows, index_t cols, DType type)
@@ -127,10 +129,15 @@ struct Matrix {
     memory = std::make_unique<ByteMemory<B>>(be, bytes);
     twin = Weight<>(bytes.data() + offset, type, rows, cols);
     weight = WeightOf<B>(memory->data() + offset, type, rows, cols);
+    if constexpr (PackOps<B>) {
+      if (random.coin())
+        weight = packed_weight<B>(be, weight, [&](Buffer<std::byte, SpaceOf<B>> buffer) { return (panels = std::move(buffer)).data(); });
+    }
   }
   std::size_t offset;
   std::vector<std::uint8_t> bytes;
   std::unique_ptr<ByteMemory<B>> memory;
+  Buffer<std::byte, SpaceOf<B>> panels;
   Weight<> twin;
   WeightOf<B> weight;
 };

@@ -155,6 +155,9 @@ class View {
 
 /// A read-only [rows, cols] weight matrix, rows without gaps, element type known at run time.
 /// Linear weights are [out, in], as checkpoints store them. Need not be aligned.
+///
+/// An engine may have packed it (backend/packed.hpp): panels of panel() rows, each [cols][panel()] in an order that is
+/// that engine's affair. Other engines refuse it.
 template <class Space = HostSpace>
 class Weight {
  public:
@@ -171,26 +174,45 @@ class Weight {
     PROXYV_CHECK(view.contiguous(), ShapeError, "Weight: rows must have no gaps, stride is ", view.stride());
   }
 
+  /// The same matrix as an engine has packed it, in panels of `panel` rows, 64-byte aligned.
+  static constexpr Weight in_panels(const void* data, DType type, index_t rows, index_t cols, index_t panel) {
+    PROXYV_CHECK(panel > 0, ShapeError, "Weight: panels of ", panel, " rows, wanted at least 1");
+    Weight w(data, type, rows, cols);
+    w.panel_ = panel;
+    return w;
+  }
+
   constexpr const void* data() const { return data_; }
   constexpr DType type() const { return type_; }
   constexpr index_t rows() const { return rows_; }
   constexpr index_t cols() const { return cols_; }
-  constexpr index_t bytes() const { return rows_ * cols_ * static_cast<index_t>(dtype_size(type_)); }
+  /// Of memory, with what packing adds: the last panel is as large as the others, columns come in pairs.
+  constexpr index_t bytes() const { return stored_rows() * stored_cols() * static_cast<index_t>(dtype_size(type_)); }
   constexpr bool present() const { return rows_ > 0; }
+  constexpr bool packed() const { return panel_ > 0; }
+  constexpr index_t panel() const { return panel_; }  ///< rows of a panel; 0: not packed
+  constexpr index_t stored_cols() const { return packed() ? cols_ + cols_ % 2 : cols_; }
 
-  /// Rows [begin, begin + count).
+  /// Rows [begin, begin + count); of a packed weight only whole panels. Throws ShapeError otherwise.
   Weight row_range(index_t begin, index_t count) const {
     PROXYV_CHECK(begin >= 0 && count >= 0 && begin <= rows_ && count <= rows_ - begin, ShapeError,
                  "Weight: rows ", begin, "+", count, " of ", shape_text(rows_, cols_));
+    PROXYV_CHECK(!packed() || (begin % panel_ == 0 && (count % panel_ == 0 || begin + count == rows_)), ShapeError, "Weight: rows ", begin, "+",
+                 count, " of ", shape_text(rows_, cols_), " packed in panels of ", panel_, ", wanted whole panels");
     const auto* bytes = static_cast<const std::byte*>(data_);
-    const index_t offset = begin * cols_ * static_cast<index_t>(dtype_size(type_));
-    return {bytes == nullptr ? nullptr : bytes + offset, type_, count, cols_};
+    const index_t offset = begin * stored_cols() * static_cast<index_t>(dtype_size(type_));
+    Weight part(bytes == nullptr ? nullptr : bytes + offset, type_, count, cols_);
+    part.panel_ = panel_;
+    return part;
   }
 
  private:
+  constexpr index_t stored_rows() const { return packed() ? (rows_ + panel_ - 1) / panel_ * panel_ : rows_; }
+
   const void* data_ = nullptr;
   index_t rows_ = 0;
   index_t cols_ = 0;
+  index_t panel_ = 0;
   DType type_ = DType::f32;
 };
 

@@ -115,6 +115,18 @@ inline constexpr int short_lanes = 8;
 }
 [[gnu::always_inline]] inline Packet load_f16(const std::byte* p) { return _mm256_cvtph_ps(load_halves(p)); }
 
+/// Pairs of f16: the first of each, and the second.
+[[gnu::always_inline]] inline Packet halves_to_floats(__m256i low_words) {
+  const __m256i halves = _mm256_permute4x64_epi64(_mm256_packus_epi32(low_words, low_words), 0x08);
+  return _mm256_cvtph_ps(_mm256_castsi256_si128(halves));
+}
+[[gnu::always_inline]] inline Packet first_f16(Packet pairs) {
+  return halves_to_floats(_mm256_and_si256(_mm256_castps_si256(pairs), _mm256_set1_epi32(0xffff)));
+}
+[[gnu::always_inline]] inline Packet second_f16(Packet pairs) {
+  return halves_to_floats(_mm256_srli_epi32(_mm256_castps_si256(pairs), 16));
+}
+
 #include "proxyv/eigen/level/all.inl"
 
 }  // namespace avx2

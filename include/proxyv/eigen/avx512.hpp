@@ -147,6 +147,16 @@ inline constexpr int short_lanes = 8;
   return _mm512_maskz_cvtph_ps(ei::every, load_halves(p));
 }
 
+/// Pairs of f16: the first of each, and the second.
+[[gnu::always_inline]] inline Packet first_f16(Packet pairs) {
+  return _mm512_maskz_cvtph_ps(ei::every, _mm512_maskz_cvtepi32_epi16(ei::every, _mm512_castps_si512(pairs)));
+}
+[[gnu::always_inline]] inline Packet second_f16(Packet pairs) {
+  return _mm512_maskz_cvtph_ps(
+      ei::every, _mm512_maskz_cvtepi32_epi16(
+                     ei::every, _mm512_maskz_srli_epi32(ei::every, _mm512_castps_si512(pairs), 16)));
+}
+
 #include "proxyv/eigen/level/all.inl"
 
 }  // namespace avx512

@@ -3,6 +3,7 @@
 
 #include "proxyv/backend/concepts.hpp"
 #include "proxyv/backend/host_storage.hpp"
+#include "proxyv/backend/packed.hpp"
 #include "proxyv/eigen/attention.hpp"
 #include "proxyv/eigen/attention_weights.hpp"
 #include "proxyv/eigen/gate.hpp"
@@ -39,10 +40,21 @@ class EigenBackend : public HostStorage {
 
   CpuLevel level() const { return level_; }
 
+  /// PackOps. Panels are as wide as the level's tiles, so that only engines of the same level read them.
+  index_t panel_rows() const { return kernels_->panel_cols; }
+  Weight<> pack_weight(Weight<> w, std::byte* to) {
+    PROXYV_CHECK(!w.packed(), ArgumentError, "pack_weight: the weight is packed already");
+    const auto packed = Weight<>::in_panels(to, w.type(), w.rows(), w.cols(), panel_rows());
+    detail::pack_weight(*kernels_, w, packed, to, threads());
+    return packed;
+  }
+
   void gemm(View<const float> x, Weight<> w, View<float> y, Epilogue<float, HostSpace> e) {
-    check::gemm(x, w, y, e);
+    check::gemm(x, w, y, e, panel_rows());
     const float* bias = e.bias.empty() ? nullptr : e.bias.data();
-    if (x.rows() <= detail::gemv_rows) {
+    if (w.packed() && x.rows() == 1) {
+      detail::gemv_packed(*kernels_, x.data(), w, y.data(), e.beta, bias, e.act, threads());
+    } else if (!w.packed() && x.rows() <= detail::gemv_rows) {
       detail::gemv(*kernels_, x.data(), x.stride(), x.rows(), w, y.data(), y.stride(), e.beta, bias, e.act, threads());
     } else {
       detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::weight(w), y.data(), y.stride(),
@@ -91,7 +103,7 @@ class EigenBackend : public HostStorage {
   }
 
   void swiglu(View<const float> x, Weight<> gate, Weight<> up, View<float> y) {
-    check::swiglu(x, gate, up, y);
+    check::swiglu(x, gate, up, y, panel_rows());
     detail::swiglu(x, gate, up, y, scratch(), threads());
   }
 
@@ -114,7 +126,7 @@ class EigenBackend : public HostStorage {
   }
 
   void embed(Weight<> table, Span<const std::int32_t> ids, View<float> y) {
-    check::gather("embed", table, ids, y);
+    check::gather("embed", table, ids, y, panel_rows());
     detail::embed(table, ids, y, threads());
   }
 
@@ -149,6 +161,6 @@ class EigenBackend : public HostStorage {
   Buffer<detail::Scratch> scratch_;
 };
 
-static_assert(Backend<EigenBackend> && RankOps<EigenBackend> && MergeOps<EigenBackend>);
+static_assert(Backend<EigenBackend> && RankOps<EigenBackend> && MergeOps<EigenBackend> && PackOps<EigenBackend>);
 
 }  // namespace proxyv::inline v0

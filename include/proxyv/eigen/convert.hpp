@@ -15,6 +15,10 @@ inline float element_at(const std::byte* p) {
   return to_float(value);
 }
 
+inline void copy_bytes(std::byte* to, const std::byte* from, int bytes) {
+  std::memcpy(to, from, static_cast<std::size_t>(bytes));
+}
+
 /// `lanes` consecutive elements, one by one.
 template <class T>
 [[gnu::always_inline]] inline Packet load_elements(const std::byte* p) {
@@ -57,6 +61,17 @@ template <class T>
 #elif !defined(__AVX512F__) || defined(EIGEN_DONT_VECTORIZE)
 [[gnu::always_inline]] inline Packet load_f16(const std::byte* p) { return load_elements<f16>(p); }
 #endif
+
+/// Pairs of f16: the first of each, and the second.
+inline Packet every_other_f16(Packet pairs, int which) {
+  std::byte bytes[sizeof pairs];
+  std::memcpy(bytes, &pairs, sizeof pairs);
+  alignas(64) float lane[lanes];
+  for (int i = 0; i < lanes; ++i) lane[i] = element_at<f16>(bytes + 4 * i + 2 * which);
+  return load(lane);
+}
+inline Packet first_f16(Packet pairs) { return every_other_f16(pairs, 0); }
+inline Packet second_f16(Packet pairs) { return every_other_f16(pairs, 1); }
 
 #include "proxyv/eigen/level/convert.inl"
 

@@ -32,22 +32,51 @@ struct Scratch {
 
 static_assert((block_rows + tile_rows) * block_depth + 64 <= Scratch::rows_floats);
 
-/// A block of columns of one output: y (+)= x b, then act(y + bias).
+/// One of the products made together: y (+)= x b, from column `first` of b on.
 struct Target {
   Operand b;
-  index_t first = 0;  ///< column of b that column 0 of y is
-  index_t cols = 0;
+  index_t first = 0;
   float* y = nullptr;
   index_t stride = 0;
-  const float* bias = nullptr;
-  Act act = Act::none;
 };
 
-/// x [rows, depth] times up to block_cols columns, spread over `count` targets.
-inline void multiply(const float* x, index_t stride, index_t rows, index_t depth, float beta,
-                     const Target* targets, int count, const Scratch& scratch) {
+/// Panels of right operands as the micro-kernel reads them: packed ones in place or widened for each block of rows,
+/// others packed with the first block of rows and kept for the next ones.
+class Panels {
+ public:
+  Panels(const Scratch& scratch, const Target* targets, int count)
+      : k_(*scratch.kernels), slot_(scratch.panels()), targets_(targets), count_(count), keep_(!std::all_of(targets, targets + count, packed)) {}
+
+  static bool packed(const Target& to) { return to.b.packed; }
+
+  /// Columns [j, j + cols) of target i, steps [k0, k0 + steps). `fresh`: no earlier call had this j and k0.
+  const float* get(int i, index_t j, index_t cols, index_t k0, index_t steps, bool fresh) const {
+    const Target& to = targets_[i];
+    const index_t width = k_.panel_cols;
+    if (to.b.in_place()) {
+      const void* floats = to.b.panel(to.first + j, k0, width);
+      return static_cast<const float*>(floats);
+    }
+    float* slot = slot_ + (keep_ ? (j * count_ + i * width) * steps : i * width * block_depth);
+    if (fresh || !keep_) k_.pack_panel(to.b, to.first + j, cols, k0, steps, slot);
+    return slot;
+  }
+
+ private:
+  const CpuKernels& k_;
+  float* slot_;
+  const Target* targets_;
+  int count_;
+  bool keep_;
+};
+
+/// x [rows, depth] times `cols` columns of each target; finish(row, rows, j, cols) when a tile is done in all of them.
+/// Targets that are not packed: at most block_cols columns in all.
+template <class Finish>
+void multiply(const float* x, index_t stride, index_t rows, index_t depth, float beta, const Target* targets, int count,
+              index_t cols, const Scratch& scratch, Finish&& finish) {
   const CpuKernels& k = *scratch.kernels;
-  const index_t panel_width = k.panel_cols;
+  const Panels panels(scratch, targets, count);
   const index_t blocks = (rows + block_rows - 1) / block_rows;
   for (index_t k0 = 0; k0 < depth; k0 += block_depth) {
     const index_t steps = std::min(block_depth, depth - k0);
@@ -56,35 +85,29 @@ inline void multiply(const float* x, index_t stride, index_t rows, index_t depth
       const Range range = share(rows, blocks, block);
       const Tiles tiles{range.size()};
       const float* from = x + range.begin * stride + k0;
-      for (index_t t = 0; t < tiles.count(); ++t) {
-        const index_t row = tiles.begin(t);
-        k.pack_rows(from + row * stride, stride, static_cast<int>(tiles.begin(t + 1) - row), steps,
-                    scratch.rows() + row * steps);
-      }
-      float* panel = scratch.panels();
-      for (int i = 0; i < count; ++i) {
-        const Target& to = targets[i];
-        for (index_t j = 0; j < to.cols; j += panel_width, panel += panel_width * steps) {
-          const index_t cols = std::min<index_t>(panel_width, to.cols - j);
-          if (block == 0) k.pack_panel(to.b, to.first + j, cols, k0, steps, panel);
-          for (index_t t = 0; t < tiles.count(); ++t) {
-            const index_t row = tiles.begin(t), height = tiles.begin(t + 1) - row;
-            float* y = to.y + (range.begin + row) * to.stride + j;
-            k.tile(static_cast<int>(height), steps, scratch.rows() + row * steps, panel, y, to.stride, add,
-                   cols);
-            if (last)
-              k.finish_tile(to.act, to.bias == nullptr ? nullptr : to.bias + j, y, to.stride, height, cols);
-          }
+      for (index_t t = 0; t < tiles.count(); ++t)
+        k.pack_rows(from + tiles.begin(t) * stride, stride, tiles.height(t), steps, scratch.rows() + tiles.begin(t) * steps);
+      for (index_t j = 0; j < cols; j += k.panel_cols) {
+        const index_t width = std::min<index_t>(k.panel_cols, cols - j);
+        const float* panel[2];
+        for (int i = 0; i < count; ++i) panel[i] = panels.get(i, j, width, k0, steps, block == 0);
+        for (index_t t = 0; t < tiles.count(); ++t) {
+          const index_t row = range.begin + tiles.begin(t);
+          for (int i = 0; i < count; ++i)
+            k.tile(tiles.height(t), steps, scratch.rows() + tiles.begin(t) * steps, panel[i],
+                   targets[i].y + row * targets[i].stride + j, targets[i].stride, add, width);
+          if (last) finish(row, tiles.height(t), j, width);
         }
       }
     }
   }
 }
 
-/// How an output is cut into tasks for the threads: columns first, so that weights are packed once.
+/// How an output is cut into tasks for the threads.
 struct TaskGrid {
   index_t row_tasks, col_tasks;
 
+  /// Columns first, so that weights are packed once.
   TaskGrid(index_t rows, index_t cols, int threads, index_t max_cols, index_t panel_width) {
     const index_t panels = (cols + panel_width - 1) / panel_width;
     col_tasks = std::max<index_t>(1, (cols + max_cols - 1) / max_cols);
@@ -97,6 +120,15 @@ struct TaskGrid {
       const index_t most = std::max<index_t>(1, rows / (4 * tile_rows));
       row_tasks = std::min<index_t>(most, (threads + col_tasks - 1) / col_tasks);
     }
+  }
+
+  /// For packed weights: rows first, so that rows of x are packed once; columns when there are few rows.
+  static TaskGrid rows_first(index_t rows, index_t cols, int threads, index_t max_cols, index_t panel_width) {
+    const index_t panels = (cols + panel_width - 1) / panel_width, blocks = (rows + block_rows - 1) / block_rows;
+    TaskGrid grid(rows, cols, 1, max_cols, panel_width);
+    grid.row_tasks = blocks >= threads ? (blocks + threads - 1) / threads * threads : blocks;
+    if (blocks < threads) grid.col_tasks = std::min(panels, (threads + blocks - 1) / blocks * grid.col_tasks);
+    return grid;
   }
   index_t count() const { return row_tasks * col_tasks; }
 };
@@ -114,16 +146,18 @@ inline void gemm(const float* x, index_t x_stride, index_t rows, index_t depth, 
     return scratch->kernels->finish_tile(act, bias, y, y_stride, rows, cols);
   }
   if (rows * cols < serial_work / depth) threads = 1;
-  const index_t panel_width = scratch->kernels->panel_cols;
-  const TaskGrid grid(rows, cols, threads, block_cols, panel_width);
+  const CpuKernels& k = *scratch->kernels;
+  const TaskGrid grid = b.packed ? TaskGrid::rows_first(rows, cols, threads, cols, k.panel_cols)
+                                 : TaskGrid(rows, cols, threads, block_cols, k.panel_cols);
   parallel_for(threads, grid.count(), [&](index_t task, int thread) {
     const Range r = share(rows, grid.row_tasks, task % grid.row_tasks, tile_rows);
-    const Range c = share(cols, grid.col_tasks, task / grid.row_tasks, panel_width);
-    const Target to{b,        c.begin,
-                    c.size(), y + r.begin * y_stride + c.begin,
-                    y_stride, bias == nullptr ? nullptr : bias + c.begin,
-                    act};
-    multiply(x + r.begin * x_stride, x_stride, r.size(), depth, beta, &to, 1, scratch[thread]);
+    const Range c = share(cols, grid.col_tasks, task / grid.row_tasks, k.panel_cols);
+    const Target to{b, c.begin, y + r.begin * y_stride + c.begin, y_stride};
+    multiply(x + r.begin * x_stride, x_stride, r.size(), depth, beta, &to, 1, c.size(), scratch[thread],
+             [&](index_t row, index_t height, index_t j, index_t width) {
+               k.finish_tile(act, bias == nullptr ? nullptr : bias + c.begin + j, to.y + row * y_stride + j, y_stride,
+                             height, width);
+             });
   });
 }
 

@@ -12,10 +12,35 @@ namespace detail {
 
 inline constexpr index_t gemv_rows = 16;    ///< most rows of x that come here
 inline constexpr int prefetch_bytes = 512;  ///< how far ahead a single run of weights is asked for
+inline constexpr int panel_prefetch = 2048;  ///< the same for packed weights
 
 #include "proxyv/eigen/level/gemv.inl"
 
-/// y = act(x w^T + bias + beta y), x [rows, depth] with rows <= gemv_rows.
+/// Writes `packed`, which lies at `to`, from the rows of w.
+inline void pack_weight(const CpuKernels& k, const Weight<>& w, const Weight<>& packed, std::byte* to, int threads) {
+  if (w.cols() == 0) return;
+  const index_t panel = packed.panel(), panels = (w.rows() + panel - 1) / panel;
+  const index_t bytes = panel * packed.stored_cols() * static_cast<index_t>(dtype_size(w.type()));
+  parallel_for(threads, panels, [&](index_t i, int) {
+    std::fill_n(to + i * bytes, bytes, std::byte{0});
+    k.pack_weight_panel(w, i * panel, to + i * bytes);
+  });
+}
+
+/// y = act(x w^T + bias + beta y), one row x [depth] and a packed weight.
+inline void gemv_packed(const CpuKernels& k, const float* x, const Weight<>& w, float* y, float beta, const float* bias, Act act, int threads) {
+  const index_t n = w.rows();
+  if (n < serial_work / std::max<index_t>(w.cols(), 1)) threads = 1;
+  const index_t tasks = threads > 1 ? 4 * threads : 1;
+  parallel_for(threads, tasks, [&](index_t task, int) {
+    const Range r = share(n, tasks, task, w.panel());
+    if (r.size() == 0) return;
+    k.row_times_panels(x, w.row_range(r.begin, r.size()), beta != 0.f, y + r.begin);
+    k.finish_tile(act, bias == nullptr ? nullptr : bias + r.begin, y + r.begin, n, 1, r.size());
+  });
+}
+
+/// y = act(x w^T + bias + beta y), x [rows, depth] with rows <= gemv_rows, a weight as it lies in memory.
 inline void gemv(const CpuKernels& k, const float* x, index_t x_stride, index_t rows, const Weight<>& w,
                  float* y, index_t y_stride, float beta, const float* bias, Act act, int threads) {
   const index_t depth = w.cols(), n = w.rows();

@@ -11,6 +11,7 @@ struct Tiles {
   index_t rows;
   index_t count() const { return (rows + tile_rows - 1) / tile_rows; }
   index_t begin(index_t tile) const { return rows * tile / count(); }
+  int height(index_t tile) const { return static_cast<int>(begin(tile + 1) - begin(tile)); }
 };
 
 #include "proxyv/eigen/level/kernel.inl"

@@ -27,6 +27,7 @@ struct CpuKernels {
   void (*pack_rows)(const float* x, index_t stride, int rows, index_t depth, float* out);
   void (*pack_panel)(const Operand& b, index_t j, index_t cols, index_t k0, index_t depth, float* out);
   bool (*pack_panel_plain)(const float* z, index_t stride, index_t cols, index_t depth, float* out);
+  void (*pack_weight_panel)(const Weight<>& w, index_t first, std::byte* out);
   void (*tile)(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride, bool add,
                index_t cols);
   void (*finish_tile)(Act act, const float* bias, float* y, index_t stride, index_t rows, index_t cols);
@@ -36,6 +37,7 @@ struct CpuKernels {
                index_t y_stride);
   void (*gemv_floats)(const float* x, index_t x_stride, index_t rows, index_t depth, const std::byte* w,
                       index_t w_bytes, index_t n, bool add, float* y, index_t y_stride);
+  void (*row_times_panels)(const float* x, const Weight<>& w, bool add, float* y);
   void (*online_step)(OnlineRow& row, float* scores, index_t n, float scale, float* out, index_t dim);
   void (*softmax_row)(const float* x, float* y, index_t n, float scale, const std::uint8_t* table,
                       EmptyRow empty);

@@ -82,3 +82,47 @@ inline void gemv_part(const float* x, index_t x_stride, index_t rows, const Weig
                  w.cols() * static_cast<index_t>(sizeof(T)), w.rows(), add, y, y_stride);
   });
 }
+
+/// y [cols] (+)= x w^T for one row of x and one packed panel. Sums are cut where those of gemm() are.
+template <class T>
+[[gnu::noinline]] void row_times_panel(const float* x, index_t depth, const std::byte* panel, bool add, float* y,
+                                       index_t cols) {
+  constexpr int together = sizeof(T) == 4 ? 1 : 2;  // steps of k in a vector of the panel
+  constexpr int bytes = lanes * 4;
+  alignas(64) float total[panel_cols];
+  for (index_t k0 = 0; k0 < depth; k0 += block_depth) {
+    Packet sum[tile_packets];
+#pragma GCC unroll 4
+    for (int v = 0; v < tile_packets; ++v) sum[v] = splat(0.f);
+    const index_t end = std::min(k0 + block_depth, depth);
+    for (index_t k = k0; k < end; k += together, panel += tile_packets * bytes) {
+#pragma GCC unroll 4
+      for (int v = 0; v < tile_packets; v += (lanes == 16 ? 1 : 2)) __builtin_prefetch(panel + panel_prefetch + v * bytes);
+      const Packet first = splat(x[k]), second = splat(together == 2 && k + 1 < end ? x[k + 1] : 0.f);
+#pragma GCC unroll 4
+      for (int v = 0; v < tile_packets; ++v) {
+        const Packet w = load_words(panel + v * bytes);
+        if constexpr (together == 1) {
+          sum[v] = madd(first, w, sum[v]);
+        } else {
+          sum[v] = madd(first, first_of_pairs<T>(w), sum[v]);
+          sum[v] = madd(second, second_of_pairs<T>(w), sum[v]);
+        }
+      }
+    }
+#pragma GCC unroll 4
+    for (int v = 0; v < tile_packets; ++v)
+      store(total + v * lanes, k0 == 0 ? sum[v] : ei::padd(sum[v], load(total + v * lanes)));
+  }
+  for (index_t j = 0; j < cols; ++j) y[j] = add ? y[j] + total[j] : total[j];
+}
+
+/// y [n] (+)= x w^T for one row of x and a packed weight.
+inline void row_times_panels(const float* x, const Weight<>& w, bool add, float* y) {
+  const index_t panel_bytes = w.stored_cols() * panel_cols * static_cast<index_t>(dtype_size(w.type()));
+  const auto* panel = static_cast<const std::byte*>(w.data());
+  for (index_t j = 0; j < w.rows(); j += panel_cols, panel += panel_bytes)
+    with_dtype(w.type(), [&]<class T>(T) {
+      row_times_panel<T>(x, w.cols(), panel, add, y + j, std::min<index_t>(panel_cols, w.rows() - j));
+    });
+}

@@ -3,6 +3,9 @@
 template <int R>
 [[gnu::noinline]] void kernel_rows(index_t depth, const float* a, const float* b, float* y, index_t stride,
                                    bool add, index_t cols) {
+  if (cols == panel_cols) {
+    for (int i = 0; i < R * panel_cols; i += 16) __builtin_prefetch(y + i / panel_cols * stride + i % panel_cols, 1);
+  }
   Packet sum[R][tile_packets];  // in registers: every loop over it is unrolled, every index a constant
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r) {

@@ -110,12 +110,63 @@ inline bool pack_panel_plain(const float* z, index_t stride, index_t cols, index
   return ei::predux(all) == 0.f;
 }
 
+/// A packed panel of 16-bit elements as floats, out[k][column]; writes one step more when depth is odd.
+template <class T>
+void widen_panel(const std::byte* panel, index_t depth, float* out) {
+  constexpr int pairs = lanes * 4;  // bytes
+  for (index_t k = 0; k < depth; k += 2, panel += tile_packets * pairs, out += 2 * panel_cols) {
+#pragma GCC unroll 4
+    for (int v = 0; v < tile_packets; ++v) {
+      const Packet both = load_words(panel + v * pairs);
+      store(out + v * lanes, first_of_pairs<T>(both));
+      store(out + panel_cols + v * lanes, second_of_pairs<T>(both));
+    }
+  }
+}
+
 /// Columns [j, j + cols) of the operand, k in [k0, k0 + depth), as a panel.
 inline void pack_panel(const Operand& b, index_t j, index_t cols, index_t k0, index_t depth, float* out) {
+  if (b.packed) {
+    const std::byte* panel = b.panel(j, k0, panel_cols);
+    return b.type == DType::bf16 ? widen_panel<bf16>(panel, depth, out) : widen_panel<f16>(panel, depth, out);
+  }
   if (!b.columns_are_rows) {
     pack_panel_plain(reinterpret_cast<const float*>(b.data) + k0 * b.stride + j, b.stride, cols, depth, out);
     return;
   }
   const index_t at = (j * b.stride + k0) * static_cast<index_t>(dtype_size(b.type));
   with_dtype(b.type, [&]<class T>(T) { pack_panel_of<T>(b.data + at, b.stride, cols, depth, out); });
+}
+
+/// One vector's rows of a 16-bit weight as pairs of neighbours: transposed as 32-bit words.
+inline void pack_pairs(const std::byte* w, index_t stride_bytes, index_t depth, std::byte* out) {
+  constexpr int word = 4;
+  index_t k = 0;
+  for (; k + 2 * lanes <= depth; k += 2 * lanes) {
+    Transpose pairs;
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) pairs.packet[i] = load_words(w + i * stride_bytes + k * 2);
+    ei::ptranspose(pairs);
+#pragma GCC unroll 16
+    for (int i = 0; i < lanes; ++i) store_words(out + (k / 2 + i) * panel_cols * word, pairs.packet[i]);
+  }
+  for (; k < depth; k += 2)
+    for (int i = 0; i < lanes; ++i)
+      copy_bytes(out + (k / 2 * panel_cols + i) * word, w + i * stride_bytes + k * 2, depth - k == 1 ? 2 : word);
+}
+
+/// Row `first` and those after it, as many as a panel has, in the panel's order (packed_at); `out` is zeroed.
+inline void pack_weight_panel(const Weight<>& w, index_t first, std::byte* out) {
+  const index_t cols = w.rows() - first < panel_cols ? w.rows() - first : panel_cols;
+  const auto size = static_cast<index_t>(dtype_size(w.type()));
+  const std::byte* from = static_cast<const std::byte*>(w.data()) + first * w.cols() * size;
+  if (w.type() == DType::f32) {
+    void* floats = out;
+    return pack_panel_of<float>(from, w.cols(), cols, w.cols(), static_cast<float*>(floats));
+  }
+  index_t j = 0;
+  for (; j + lanes <= cols; j += lanes) pack_pairs(from + j * w.cols() * size, w.cols() * size, w.cols(), out + j * 2 * size);
+  for (; j < cols; ++j)
+    for (index_t k = 0; k < w.cols(); ++k)
+      copy_bytes(out + packed_at(w.type(), panel_cols, j, k) * size, from + (j * w.cols() + k) * size, 2);
 }

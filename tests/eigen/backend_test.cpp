@@ -7,6 +7,7 @@
 
 #include "eigen/eigen_support.hpp"
 #include "support/catch.hpp"
+#include "thread_pool.hpp"
 
 namespace {
 
@@ -94,6 +95,96 @@ struct EveryOp {
 };
 
 }  // namespace
+
+namespace {
+
+/// A pool that counts how often it is asked.
+struct CountingPool {
+  ThreadPool threads;
+  int calls = 0;
+
+  template <class F>
+  void run(int parts, const F& f) {
+    ++calls;
+    threads.run(parts, f);
+  }
+};
+
+/// Each op that splits its work, by name, at a size where it does.
+struct SplitOps {
+  Block x = Block(700, 64, 1), y = Block(700, 64, 2), wide = Block(64, 700, 3), rotary = Block(700, 16, 4),
+        scores = Block(8, 700, 5), pooled = Block(700 / 4, 64, 6), row = Block(2, 700, 7), few = Block(2, 600, 8);
+  RawWeight w = RawWeight(64, 64, DType::bf16, 9), tall = RawWeight(600, 700, DType::f32, 10);
+  std::vector<std::int32_t> positions = std::vector<std::int32_t>(700);
+  std::vector<std::vector<float>> results;
+
+  detail::HostAttention keys() {
+    detail::HostAttention args({4, 2, 16}, {positions.data(), 700});
+    args.add({x.in().col_range(0, 32), x.in().col_range(32, 32), Visible::causal, {positions.data(), 700}, {}});
+    return args;
+  }
+
+  /// after(name) is called after each op.
+  template <class After>
+  void operator()(EigenBackend& be, After&& after) {
+    for (std::size_t i = 0; i < positions.size(); ++i) positions[i] = static_cast<std::int32_t>(i % 64);
+    const Span<const float> gain(wide.in().data(), 64);
+    const Span<const std::int32_t> ids(positions.data(), 700);
+    const auto done = [&](const char* name, const Block& out) {
+      results.push_back(out.memory);
+      after(name);
+    };
+    be.gemm(x.in(), w.weight, y.view(), {Act::gelu, 1.f, gain}), done("gemm", y);
+    be.gemm(row.in(), tall.weight, few.view(), {}), done("gemm, few rows", few);
+    be.product(x.in(), x.in().row_range(0, 64), y.view(), 0.f), done("product", y);
+    be.rms_norm(x.in(), gain, y.view(), 1e-5f), done("rms_norm", y);
+    be.layer_norm(x.in(), gain, gain, y.view(), 1e-5f), done("layer_norm", y);
+    be.rotary_table(ids, {16, 1e4}, rotary.view()), done("rotary_table", rotary);
+    be.rotate(y.view(), rotary.in()), done("rotate", y);
+    be.swiglu(x.in(), w.weight, w.weight, y.view()), done("swiglu", y);
+    be.softmax_rows(x.in(), y.view(), 1.f, {}, EmptyRow::zero), done("softmax_rows", y);
+    be.embed(w.weight, ids, y.view()), done("embed", y);
+    be.gather(x.in(), ids, y.view()), done("gather", y);
+    be.attention(x.in(), y.view(), keys()), done("attention", y);
+    auto one = keys();
+    one.query_positions = one.query_positions.first(2);
+    be.attention(x.in().row_range(0, 2), y.view().row_range(0, 2), one), done("attention, few queries", y);
+    be.attention_weights(x.in().row_range(0, 2), one, scores.view()), done("attention_weights", scores);
+    const Grid grid{7, 10, 2};
+    be.bilinear_pool(x.in(), pooled.view(), grid), done("bilinear_pool", pooled);
+    be.upsample(pooled.in(), y.view(), grid), done("upsample", y);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("backend: with a pool of the caller's every op that splits its work asks it, allocates nothing, gives the same bits") {
+  SplitOps alone, pooled;
+  auto single = engine(1);
+  alone(single, [](const char*) {});
+
+  CountingPool mine{ThreadPool(3)};
+  EigenBackend be(HostOptions{.threads = 3, .workspace_bytes = 1 << 20, .pool = host_pool(mine)});
+  CHECK(mine.calls == 0);
+  pooled.results.reserve(alone.results.size());
+  int before = mine.calls;
+  pooled(be, [&](const char* name) {
+    INFO(name);
+    CHECK(mine.calls > before);
+    before = mine.calls;
+  });
+  CHECK(alone.results == pooled.results);
+}
+
+TEST_CASE("backend: a pool costs no allocation") {
+  CountingPool mine{ThreadPool(2)};
+  EigenBackend be(HostOptions{.threads = 2, .workspace_bytes = 1 << 20, .pool = host_pool(mine)});
+  EveryOp ops;
+  const int before = allocations;
+  ops(be);
+  CHECK(allocations == before);
+  CHECK(mine.calls > 0);
+}
 
 TEST_CASE("backend: ops never allocate, the first time neither") {
   for (int threads : {1, 3}) {

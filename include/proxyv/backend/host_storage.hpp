@@ -7,6 +7,7 @@
 
 #include "proxyv/backend/arena.hpp"
 #include "proxyv/backend/checks.hpp"
+#include "proxyv/backend/host_pool.hpp"
 #include "proxyv/backend/host_ranking.hpp"
 #include "proxyv/core/buffer.hpp"
 
@@ -17,6 +18,7 @@ struct HostOptions {
   int threads = 1;                    ///< used by ops that split their work
   std::size_t workspace_bytes = 0;    ///< allocated at construction, unless `memory` is given
   Span<std::byte> memory{};           ///< the caller's own workspace; must outlive the engine
+  HostPool pool{};                    ///< the caller's own threads; none: the engine's way (OpenMP, or one thread)
 };
 
 /// The Storage part of an engine whose elements are floats in ordinary memory.
@@ -27,7 +29,7 @@ class HostStorage {
   using element = float;
   using space = HostSpace;
 
-  explicit HostStorage(const HostOptions& options) : threads_(options.threads) {
+  explicit HostStorage(const HostOptions& options) : threads_(options.threads), pool_(options.pool) {
     PROXYV_CHECK(options.threads >= 1 && options.threads <= 1024, ArgumentError, "engine: threads ", options.threads,
                  ", wanted 1..1024");
     if (!options.memory.empty()) {
@@ -50,6 +52,7 @@ class HostStorage {
   std::size_t workspace_available() const { return arena_.available(); }
   std::size_t workspace_peak() const { return arena_.peak(); }
   int threads() const { return threads_; }
+  const HostPool& pool() const { return pool_; }
 
   void upload(View<const float> host, View<float> dst) { copy(host, dst); }
   void upload(View<const std::uint8_t> host, View<std::uint8_t> dst) {
@@ -137,6 +140,7 @@ class HostStorage {
   Buffer<std::byte> block_;
   Arena arena_;
   int threads_;
+  HostPool pool_;
 };
 
 }  // namespace proxyv::inline v0

@@ -202,7 +202,7 @@ inline void attend_unit(const AttentionUnit& unit, const Scratch& scratch) {
 
 /// o = softmax(q k^T / sqrt(dim)) v over the visible keys.
 inline void attention(View<const float> q, View<float> o, const HostAttention& args, const Scratch* scratch,
-                      int threads) {
+                      Team threads) {
   const Heads& heads = args.heads;
   const index_t group = heads.query / heads.kv;
   if (q.rows() * group <= attention_direct_rows || heads.dim > attention_packed_dim)

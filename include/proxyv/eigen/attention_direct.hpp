@@ -39,7 +39,7 @@ inline void attend_query(const float* q, float* o, index_t query, index_t kv, in
 static_assert(direct_heads * direct_keys <= Scratch::rows_floats);
 
 inline void attention_direct(View<const float> q, View<float> o, const HostAttention& args,
-                             const Scratch* scratch, int threads) {
+                             const Scratch* scratch, Team threads) {
   const Heads& all = args.heads;
   const index_t group = all.query / all.kv, parts = (group + direct_heads - 1) / direct_heads;
   if (q.rows() * all.query * all.dim < serial_work / 16 / std::max<index_t>(args.keys(), 1)) threads = 1;

@@ -16,8 +16,8 @@
 namespace proxyv::inline v0 {
 
 /// Float tensors in ordinary memory, kernels chosen when it is made by what the CPU has
-/// (level.hpp; nothing need be asked of the compiler), threads by OpenMP when the
-/// program is compiled with it. Results do not depend on the number of threads.
+/// (level.hpp; nothing need be asked of the compiler). Threads are those of HostOptions::pool, or OpenMP's
+/// when the program is compiled with it. Results depend neither on their number nor on whose they are.
 /// Allocates at construction only: the workspace, and `private_bytes` of scratch.
 class EigenBackend : public HostStorage {
  public:
@@ -29,7 +29,7 @@ class EigenBackend : public HostStorage {
         block_(host_buffer<float>(threads() * detail::Scratch::floats)),
         scratch_(host_buffer<detail::Scratch>(threads())) {
     for (int t = 0; t < threads(); ++t) scratch_.data()[t] = {block_.data() + t * detail::Scratch::floats, kernels_};
-    detail::start_threads(threads());
+    detail::start_threads(team());
   }
 
   /// Bytes an engine with that many threads allocates besides its workspace.
@@ -45,7 +45,7 @@ class EigenBackend : public HostStorage {
   Weight<> pack_weight(Weight<> w, std::byte* to) {
     PROXYV_CHECK(!w.packed(), ArgumentError, "pack_weight: the weight is packed already");
     const auto packed = Weight<>::in_panels(to, w.type(), w.rows(), w.cols(), panel_rows());
-    detail::pack_weight(*kernels_, w, packed, to, threads());
+    detail::pack_weight(*kernels_, w, packed, to, team());
     return packed;
   }
 
@@ -53,25 +53,25 @@ class EigenBackend : public HostStorage {
     check::gemm(x, w, y, e, panel_rows());
     const float* bias = e.bias.empty() ? nullptr : e.bias.data();
     if (w.packed() && x.rows() == 1) {
-      detail::gemv_packed(*kernels_, x.data(), w, y.data(), e.beta, bias, e.act, threads());
+      detail::gemv_packed(*kernels_, x.data(), w, y.data(), e.beta, bias, e.act, team());
     } else if (!w.packed() && x.rows() <= detail::gemv_rows) {
-      detail::gemv(*kernels_, x.data(), x.stride(), x.rows(), w, y.data(), y.stride(), e.beta, bias, e.act, threads());
+      detail::gemv(*kernels_, x.data(), x.stride(), x.rows(), w, y.data(), y.stride(), e.beta, bias, e.act, team());
     } else {
       detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::weight(w), y.data(), y.stride(),
-                   y.cols(), e.beta, bias, e.act, scratch(), threads());
+                   y.cols(), e.beta, bias, e.act, scratch(), team());
     }
   }
 
   void product(View<const float> x, View<const float> z, View<float> y, float beta) {
     check::product(x, z, y, beta);
     detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::plain(z.data(), z.stride()),
-                 y.data(), y.stride(), y.cols(), beta, nullptr, Act::none, scratch(), threads());
+                 y.data(), y.stride(), y.cols(), beta, nullptr, Act::none, scratch(), team());
   }
 
   void rms_norm(View<const float> x, Span<const float> gain, View<float> y, float eps) {
     check::same_shape("rms_norm", x, y);
     check::gain("rms_norm", x, gain);
-    detail::rms_norm(*kernels_, x, gain, y, eps, threads());
+    detail::rms_norm(*kernels_, x, gain, y, eps, team());
   }
 
   void layer_norm(View<const float> x, Span<const float> gain, Span<const float> bias, View<float> y,
@@ -79,60 +79,60 @@ class EigenBackend : public HostStorage {
     check::same_shape("layer_norm", x, y);
     check::gain("layer_norm", x, gain);
     check::gain("layer_norm", x, bias);
-    detail::layer_norm(*kernels_, x, gain, bias, y, eps, threads());
+    detail::layer_norm(*kernels_, x, gain, bias, y, eps, team());
   }
 
   void rotary_table(Span<const std::int32_t> positions, const Rotary& rotary, View<float> table) {
     check::rotary_table(positions, rotary, table);
-    detail::rotary_table(positions, rotary, table, threads());
+    detail::rotary_table(positions, rotary, table, team());
   }
 
   void rotate(View<float> x, View<const float> table) {
     check::rotate(x, table);
-    detail::rotate(*kernels_, x, table, threads());
+    detail::rotate(*kernels_, x, table, team());
   }
 
   void attention(View<const float> q, View<float> o, const AttentionArgs<float, HostSpace>& args) {
     args.check(q, o);
-    detail::attention(q, o, args.only_live(), scratch(), threads());
+    detail::attention(q, o, args.only_live(), scratch(), team());
   }
 
   void attention_weights(View<const float> q, const AttentionArgs<float, HostSpace>& args, View<float> weights) {
     check::attention_weights(q, args, weights);
-    detail::attention_weights(*kernels_, q, args, weights, threads());
+    detail::attention_weights(*kernels_, q, args, weights, team());
   }
 
   void swiglu(View<const float> x, Weight<> gate, Weight<> up, View<float> y) {
     check::swiglu(x, gate, up, y, panel_rows());
-    detail::swiglu(x, gate, up, y, scratch(), threads());
+    detail::swiglu(x, gate, up, y, scratch(), team());
   }
 
   void bilinear_pool(View<const float> x, View<float> y, const Grid& grid) {
     grid.check("bilinear_pool", x.rows(), y.rows());
     check_columns("bilinear_pool", x, y);
-    detail::bilinear_pool(x, y, grid, threads());
+    detail::bilinear_pool(x, y, grid, team());
   }
 
   void upsample(View<const float> x, View<float> y, const Grid& grid) {
     grid.check("upsample", y.rows(), x.rows());
     check_columns("upsample", x, y);
-    detail::upsample(x, y, grid, threads());
+    detail::upsample(x, y, grid, team());
   }
 
   void softmax_rows(View<const float> x, View<float> y, float scale, View<const std::uint8_t> table,
                     EmptyRow empty) {
     check::softmax_rows(x, y, table);
-    detail::softmax_rows(*kernels_, x, y, scale, table, empty, threads());
+    detail::softmax_rows(*kernels_, x, y, scale, table, empty, team());
   }
 
   void embed(Weight<> table, Span<const std::int32_t> ids, View<float> y) {
     check::gather("embed", table, ids, y, panel_rows());
-    detail::embed(table, ids, y, threads());
+    detail::embed(table, ids, y, team());
   }
 
   void gather(View<const float> x, Span<const std::int32_t> ids, View<float> y) {
     check::gather("gather", x, ids, y);
-    detail::gather(x, ids, y, threads());
+    detail::gather(x, ids, y, team());
   }
 
   void sample(View<const float> logits, const Sampling& how, std::uint64_t step, Span<std::int32_t> next) {
@@ -150,6 +150,7 @@ class EigenBackend : public HostStorage {
 
  private:
   const detail::Scratch* scratch() const { return scratch_.data(); }
+  detail::Team team() const { return {threads(), pool()}; }
 
   static void check_columns(const char* op, const View<const float>& x, const View<float>& y) {
     PROXYV_CHECK(x.cols() == y.cols(), ShapeError, op, ": x has ", x.cols(), " columns, y ", y.cols());

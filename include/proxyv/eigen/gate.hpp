@@ -51,7 +51,7 @@ inline void swiglu_block(View<const float> x, const GatedWeights& w, View<float>
 
 /// y = silu(x gate^T) * (x up^T)
 inline void swiglu(View<const float> x, const Weight<>& gate, const Weight<>& up, View<float> y,
-                   const Scratch* scratch, int threads) {
+                   const Scratch* scratch, Team threads) {
   if (y.empty()) return;
   if (x.cols() == 0) {
     for (index_t i = 0; i < y.rows(); ++i) std::fill_n(y.row(i), y.cols(), 0.f);

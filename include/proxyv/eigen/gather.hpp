@@ -28,7 +28,7 @@ void widen_packed_row(const Weight<>& table, index_t row, float* to) {
     to[k] = element_at<T>(data + (first + packed_at(table.type(), panel, row % panel, k)) * static_cast<index_t>(sizeof(T)));
 }
 
-inline void embed(const Weight<>& table, Span<const std::int32_t> ids, View<float> y, int threads) {
+inline void embed(const Weight<>& table, Span<const std::int32_t> ids, View<float> y, Team threads) {
   with_dtype(table.type(), [&]<class T>(T) {
     if (table.packed())
       return each_row(threads, y.rows(), 8 * y.cols(), [&](index_t i) { widen_packed_row<T>(table, ids[i], y.row(i)); });
@@ -39,7 +39,7 @@ inline void embed(const Weight<>& table, Span<const std::int32_t> ids, View<floa
   });
 }
 
-inline void gather(View<const float> x, Span<const std::int32_t> ids, View<float> y, int threads) {
+inline void gather(View<const float> x, Span<const std::int32_t> ids, View<float> y, Team threads) {
   each_row(threads, y.rows(), y.cols(), [&](index_t i) { std::copy_n(x.row(ids[i]), x.cols(), y.row(i)); });
 }
 

@@ -139,7 +139,7 @@ inline constexpr index_t serial_work = index_t{1}
 /// y = act(x b + bias + beta y), x [rows, depth], y [rows, cols].
 inline void gemm(const float* x, index_t x_stride, index_t rows, index_t depth, const Operand& b, float* y,
                  index_t y_stride, index_t cols, float beta, const float* bias, Act act,
-                 const Scratch* scratch, int threads) {
+                 const Scratch* scratch, Team threads) {
   if (rows == 0 || cols == 0) return;
   if (depth == 0) {
     for (index_t i = 0; beta == 0.f && i < rows; ++i) std::fill_n(y + i * y_stride, cols, 0.f);

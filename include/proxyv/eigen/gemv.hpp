@@ -17,7 +17,7 @@ inline constexpr int panel_prefetch = 2048;  ///< the same for packed weights
 #include "proxyv/eigen/level/gemv.inl"
 
 /// Writes `packed`, which lies at `to`, from the rows of w.
-inline void pack_weight(const CpuKernels& k, const Weight<>& w, const Weight<>& packed, std::byte* to, int threads) {
+inline void pack_weight(const CpuKernels& k, const Weight<>& w, const Weight<>& packed, std::byte* to, Team threads) {
   if (w.cols() == 0) return;
   const index_t panel = packed.panel(), panels = (w.rows() + panel - 1) / panel;
   const index_t bytes = panel * packed.stored_cols() * static_cast<index_t>(dtype_size(w.type()));
@@ -28,7 +28,8 @@ inline void pack_weight(const CpuKernels& k, const Weight<>& w, const Weight<>& 
 }
 
 /// y = act(x w^T + bias + beta y), one row x [depth] and a packed weight.
-inline void gemv_packed(const CpuKernels& k, const float* x, const Weight<>& w, float* y, float beta, const float* bias, Act act, int threads) {
+inline void gemv_packed(const CpuKernels& k, const float* x, const Weight<>& w, float* y, float beta, const float* bias, Act act,
+                        Team threads) {
   const index_t n = w.rows();
   if (n < serial_work / std::max<index_t>(w.cols(), 1)) threads = 1;
   const index_t tasks = threads > 1 ? 4 * threads : 1;
@@ -42,7 +43,8 @@ inline void gemv_packed(const CpuKernels& k, const float* x, const Weight<>& w, 
 
 /// y = act(x w^T + bias + beta y), x [rows, depth] with rows <= gemv_rows, a weight as it lies in memory.
 inline void gemv(const CpuKernels& k, const float* x, index_t x_stride, index_t rows, const Weight<>& w,
-                 float* y, index_t y_stride, float beta, const float* bias, Act act, int threads) {
+                 float* y, index_t y_stride, float beta, const float* bias, Act act,
+                        Team threads) {
   const index_t depth = w.cols(), n = w.rows();
   if (rows * n < serial_work / std::max<index_t>(depth, 1)) threads = 1;
   const index_t tasks = threads > 1 ? 4 * threads : 1;

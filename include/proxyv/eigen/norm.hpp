@@ -13,13 +13,13 @@ namespace detail {
 #include "proxyv/eigen/level/norm.inl"
 
 inline void rms_norm(const CpuKernels& k, View<const float> x, Span<const float> gain, View<float> y,
-                     float eps, int threads) {
+                     float eps, Team threads) {
   each_row(threads, x.rows(), x.cols(),
            [&](index_t i) { k.rms_norm_row(x.row(i), gain.data(), y.row(i), x.cols(), eps); });
 }
 
 inline void layer_norm(const CpuKernels& k, View<const float> x, Span<const float> gain,
-                       Span<const float> bias, View<float> y, float eps, int threads) {
+                       Span<const float> bias, View<float> y, float eps, Team threads) {
   each_row(threads, x.rows(), x.cols(),
            [&](index_t i) { k.layer_norm_row(x.row(i), gain.data(), bias.data(), y.row(i), x.cols(), eps); });
 }

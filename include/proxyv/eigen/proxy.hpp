@@ -23,7 +23,7 @@ struct Taps {
   }
 };
 
-inline void bilinear_pool(View<const float> x, View<float> y, const Grid& grid, int threads) {
+inline void bilinear_pool(View<const float> x, View<float> y, const Grid& grid, Team threads) {
   const index_t side = grid.side, out = grid.pooled_side();
   each_row(threads, y.rows(), 4 * y.cols(), [&](index_t row) {
     const index_t crop = row / (out * out);
@@ -41,7 +41,7 @@ inline void bilinear_pool(View<const float> x, View<float> y, const Grid& grid, 
   });
 }
 
-inline void upsample(View<const float> x, View<float> y, const Grid& grid, int threads) {
+inline void upsample(View<const float> x, View<float> y, const Grid& grid, Team threads) {
   const index_t side = grid.side, small = grid.pooled_side(), factor = grid.factor;
   each_row(threads, y.rows(), y.cols(), [&](index_t row) {
     const index_t crop = row / (side * side), i = row / side % side, j = row % side;

@@ -14,7 +14,7 @@ namespace detail {
 
 /// f(row) for all rows, on several threads when the rows are long and many enough to pay.
 template <class F>
-void each_row(int threads, index_t rows, index_t cost, F&& f) {
+void each_row(Team threads, index_t rows, index_t cost, F&& f) {
   constexpr index_t worth = 1 << 15;
   const index_t tasks =
       threads > 1 && cost > 0 && rows > worth / cost ? std::min<index_t>(rows, 4 * index_t{threads}) : 1;

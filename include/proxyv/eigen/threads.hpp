@@ -1,9 +1,11 @@
-// Work for several threads: a static or a dealt loop over tasks. OpenMP when the consumer compiles
-// with it, one thread otherwise. Results never depend on who does which task.
+// Work for several threads: a loop whose tasks are dealt to whoever is free. The threads are the caller's
+// pool, or OpenMP's when the consumer compiles with it, or else the calling one. Results never depend on who
+// does which task.
 #pragma once
 
 #include <atomic>
 
+#include "proxyv/backend/host_pool.hpp"
 #include "proxyv/core/shape.hpp"
 
 #if defined(_OPENMP)
@@ -13,31 +15,53 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-/// Calls f(task, thread) for every task in [0, tasks), in order of their numbers but on up to `threads`
-/// threads: whoever is free takes the next. `thread` < threads names the scratch to use.
+/// How many threads an op may use, and whose. A number alone means OpenMP's.
+struct Team {
+  int threads = 1;
+  HostPool pool{};
+
+  Team(int count, const HostPool& mine = {}) : threads(count), pool(mine) {}
+  operator int() const { return threads; }
+};
+
+/// Tasks [0, tasks), each done once by whichever part comes for it.
 template <class F>
-void parallel_for(int threads, index_t tasks, F&& f) {
-#if defined(_OPENMP)
-  if (threads > 1 && tasks > 1) {
-    std::atomic<index_t> next{0};
-    // Always the same team size: the OpenMP runtime then keeps its team and allocates nothing.
-#pragma omp parallel num_threads(threads)
-    {
-      const int thread = omp_get_thread_num();
-      for (index_t task = next.fetch_add(1, std::memory_order_relaxed); task < tasks;
-           task = next.fetch_add(1, std::memory_order_relaxed))
-        f(task, thread);
-    }
-    return;
+struct Deal {
+  F& f;
+  index_t tasks;
+  std::atomic<index_t> next{0};
+
+  void part(int thread) {
+    for (index_t task = take(); task < tasks; task = take()) f(task, thread);
   }
+  index_t take() { return next.fetch_add(1, std::memory_order_relaxed); }
+};
+
+/// Calls f(task, thread) for every task in [0, tasks), in order of their numbers but on up to `team.threads`
+/// threads: whoever is free takes the next. `thread` < team.threads names the scratch to use.
+template <class F>
+void parallel_for(const Team& team, index_t tasks, F&& f) {
+  if (team.threads > 1 && tasks > 1) {
+    [[maybe_unused]] Deal<F> deal{f, tasks};
+    if (team.pool) {
+      const int parts = tasks < team.threads ? static_cast<int>(tasks) : team.threads;
+      return team.pool.run(
+          team.pool.pool, parts, [](void* work, int number) { static_cast<Deal<F>*>(work)->part(number); },
+          &deal);
+    }
+#if defined(_OPENMP)
+    // Always the same team size: the OpenMP runtime then keeps its team and allocates nothing.
+#pragma omp parallel num_threads(team.threads)
+    deal.part(omp_get_thread_num());
+    return;
 #endif
-  static_cast<void>(threads);
+  }
   for (index_t task = 0; task < tasks; ++task) f(task, 0);
 }
 
-/// Makes the runtime start its threads now rather than in the first op.
-inline void start_threads(int threads) {
-  parallel_for(threads, threads, [](index_t, int) {});
+/// Makes the OpenMP runtime start its threads now rather than in the first op.
+inline void start_threads(const Team& team) {
+  if (!team.pool) parallel_for(team, team.threads, [](index_t, int) {});
 }
 
 /// Part i of [0, n) cut into `parts` nearly equal pieces on multiples of `grain`.

@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "proxyv/core/checked.hpp"
+#include "proxyv/core/large_pages.hpp"
 #include "proxyv/core/view.hpp"
 
 namespace proxyv::inline v0 {
@@ -56,14 +57,25 @@ class Buffer {
 
 inline constexpr std::size_t host_alignment = 64;
 
-/// n elements of ordinary memory, 64-byte aligned, contents undefined.
-/// Throws ShapeError when the size overflows, std::bad_alloc when there is no memory.
+namespace detail {
+
+/// What host memory of that many bytes is aligned to.
+inline std::align_val_t host_alignment_of(std::size_t bytes) {
+  return std::align_val_t{bytes >= large_page ? large_page : host_alignment};
+}
+
+}  // namespace detail
+
+/// n elements of ordinary memory, contents undefined: 64-byte aligned, and from 2 MiB on at the beginning of
+/// a large page, of which the system is asked to make it (large_pages.hpp). Throws ShapeError when the size
+/// overflows, std::bad_alloc when there is no memory.
 template <class T>
 Buffer<T> host_buffer(index_t n) {
-  const std::size_t bytes = byte_count(n, sizeof(T), "host_buffer");
-  void* data = ::operator new(bytes, std::align_val_t{host_alignment});
-  return {static_cast<T*>(data), n, [](void* p, std::size_t) noexcept {
-            ::operator delete(p, std::align_val_t{host_alignment});
+  const std::size_t size = byte_count(n, sizeof(T), "host_buffer");
+  void* data = ::operator new(size, detail::host_alignment_of(size));
+  if (size >= detail::large_page) detail::ask_for_large_pages(data, size);
+  return {static_cast<T*>(data), n, [](void* p, std::size_t bytes) noexcept {
+            ::operator delete(p, detail::host_alignment_of(bytes));
           }};
 }
 

@@ -38,6 +38,7 @@ class MappedFile {
     }
     void* data = ::mmap(nullptr, file.size, PROT_READ, MAP_PRIVATE, file.fd.get(), 0);
     PROXYV_CHECK(data != MAP_FAILED, LoadError, shown, ": cannot map: ", detail::system_message(errno));
+    proxyv::detail::ask_for_large_pages(data, file.size);
     bytes_ = Buffer<std::byte>(static_cast<std::byte*>(data), *size,
                                [](void* p, std::size_t bytes) noexcept { ::munmap(p, bytes); });
   }

@@ -33,6 +33,8 @@ if(TARGET PNG::PNG AND TARGET JPEG::JPEG)
   set(PROXYV_HAVE_IMAGES ON)
 endif()
 
+include(${CMAKE_CURRENT_LIST_DIR}/onednn.cmake)
+
 if(NOT PROXYV_HAVE_EIGEN)
   proxyv_status("eigen engine off (Eigen 3.4 or later not found)")
 elseif(PROXYV_HAVE_OPENMP)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what is missing on Debian or a relative, with apt; does nothing, and asks nobody, when nothing is.
-#   bash cmake/install_dependencies.sh run|test
-# `run` is enough to build the programs, `test` adds what the tests need.
+#   bash cmake/install_dependencies.sh run|test|bench
+# `run` is enough to build the programs, `test` adds what the tests need, `bench` the libraries that the
+# benchmarks compare with.
 # PROXYV_NO_INSTALL=1 skips this step: CMake then says what it cannot find.
 set -eu
 
@@ -40,9 +41,16 @@ need_header libpng-dev png.h
 need_header libjpeg-dev jpeglib.h
 need_header libcli11-dev CLI/CLI.hpp
 need_header libfmt-dev fmt/core.h
+if [ "$wanted" = test ] || [ "$wanted" = bench ]; then
+  need_header libbenchmark-dev benchmark/benchmark.h
+  need_header libdnnl-dev dnnl.hpp
+fi
+if [ "$wanted" = bench ]; then
+  need_header libopenblas-dev cblas-openblas.h openblas/cblas-openblas.h
+  need_header libblis-dev blis.h blis/blis.h
+fi
 if [ "$wanted" = test ]; then
   need_header catch2 catch2/catch.hpp catch2/catch_all.hpp
-  need_header libbenchmark-dev benchmark/benchmark.h
   need_command clang clang++
   need_command pkg-config pkg-config
 fi

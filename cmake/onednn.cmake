@@ -1,0 +1,22 @@
+# oneDNN 2.x as the imported target proxyv_dnnl, and PROXYV_HAVE_ONEDNN. Read by our own build and by the installed package.
+# Without oneDNN's own package file: Debian's insists on OpenCL, which a program on the CPU does not need.
+find_path(PROXYV_DNNL_INCLUDE oneapi/dnnl/dnnl.hpp)
+find_library(PROXYV_DNNL_LIBRARY dnnl)
+mark_as_advanced(PROXYV_DNNL_INCLUDE PROXYV_DNNL_LIBRARY)
+set(PROXYV_HAVE_ONEDNN OFF)
+set(PROXYV_ONEDNN_PROBLEM "oneDNN not found")
+if(PROXYV_DNNL_INCLUDE AND PROXYV_DNNL_LIBRARY)
+  file(STRINGS ${PROXYV_DNNL_INCLUDE}/oneapi/dnnl/dnnl_version.h proxyv_dnnl_lines REGEX "define DNNL_VERSION_(MAJOR|MINOR|PATCH) +[0-9]+")
+  string(REGEX REPLACE "[^0-9;]+" "" proxyv_dnnl_lines "${proxyv_dnnl_lines}")
+  string(REPLACE ";" "." PROXYV_ONEDNN_VERSION "${proxyv_dnnl_lines}")
+  if(PROXYV_ONEDNN_VERSION VERSION_GREATER_EQUAL 2.6 AND PROXYV_ONEDNN_VERSION VERSION_LESS 3)
+    set(PROXYV_HAVE_ONEDNN ON)
+    if(NOT TARGET proxyv_dnnl)
+      add_library(proxyv_dnnl INTERFACE IMPORTED)
+      set_target_properties(proxyv_dnnl PROPERTIES
+        INTERFACE_INCLUDE_DIRECTORIES ${PROXYV_DNNL_INCLUDE} INTERFACE_LINK_LIBRARIES ${PROXYV_DNNL_LIBRARY})
+    endif()
+  else()
+    set(PROXYV_ONEDNN_PROBLEM "oneDNN ${PROXYV_ONEDNN_VERSION} found, wanted 2.6 or a later 2.x")
+  endif()
+endif()

@@ -10,21 +10,20 @@
 #include <utility>
 #include <vector>
 
+#include "bench/shared/models.hpp"
 #include "proxyv/proxyv.hpp"
 
 #include "proxyv/cuda.hpp"
 
 namespace cuda_bench {
 
-namespace pv = proxyv;
-using pv::index_t;
+using namespace bench_shared;
 using Element = pv::bf16;
 using Engine = pv::CudaBackend<Element>;
 /// With proxy_start == layers this is the baseline: the stack of ProxyV layers is then empty.
 using Model = pv::ProxyDecoder<Engine>;
 
 inline constexpr index_t cache_rows = 3200;
-inline constexpr int crops = 5, words_before = 35, words_after = 15;
 
 inline std::size_t free_memory() {
   std::size_t free = 0, all = 0;
@@ -38,21 +37,6 @@ pv::Buffer<Element, pv::DeviceSpace> noise(E& be, index_t n, std::uint64_t key) 
   auto made = be.template alloc<Element>(n);
   be.fill_uniform(made.data(), n, key, 3.4641016f, 0.f);
   return made;
-}
-
-/// A preset that begins with proxies at another layer.
-template <class Preset>
-pv::RuntimeConfig starting_at(index_t start) {
-  auto config = pv::RuntimeConfig::from(Preset{});
-  config.proxy_start = start;
-  return config;
-}
-
-inline pv::TokenLayout layout_for(const pv::CropShape& shape) {
-  std::vector<pv::TokenId> ids(words_before + 1 + words_after, 7);
-  ids[words_before] = pv::image_token;
-  const pv::ImageSlot image{crops};
-  return {{ids.data(), static_cast<index_t>(ids.size())}, {&image, 1}, shape};
 }
 
 /// Scratch for a prompt in any of its forms, told without the weights.
@@ -72,8 +56,11 @@ struct Loaded {
   explicit Loaded(const pv::RuntimeConfig& config, const pv::PrefillOptions& form = {})
       : options{.workspace_bytes = workspace_for(config, form)},
         be(options),
-        model(
-            pv::random_decoder<Model>(be, config, {.seed = 1, .type = pv::DType::bf16, .deviation = 0.02f, .plain_updates = !form.savings.folded_update})),
+        model(pv::random_decoder<Model>(be, config,
+                                        {.seed = 1,
+                                         .type = pv::DType::bf16,
+                                         .deviation = 0.02f,
+                                         .plain_updates = !form.savings.folded_update})),
         layout(layout_for(model.crop_shape())) {
     be.sync();
   }

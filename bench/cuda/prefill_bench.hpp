@@ -185,11 +185,15 @@ inline void add_layers(const Case& c) {
 
 template <class Preset>
 Case baseline(const char* model) {
-  return {model, "baseline", starting_at<Preset>(Preset::layers), "", {}};
+  return {model, "baseline", starting_at(pv::RuntimeConfig::from(Preset{}), Preset::layers), "", {}};
 }
 template <class Preset>
 Case proxied(const char* model, index_t start) {
-  return {model, "proxyv_L" + std::to_string(start), starting_at<Preset>(start), "", {}};
+  return {model,
+          "proxyv_L" + std::to_string(start),
+          starting_at(pv::RuntimeConfig::from(Preset{}), start),
+          "",
+          {}};
 }
 
 /// In an order that loads every model once.

@@ -72,9 +72,9 @@ inline void profile_case(const char* name, const pv::RuntimeConfig& config, bool
 
 /// Vicuna-7B, and where `llama` says so Llama3-8B.
 inline int profile(bool llama) {
-  profile_case("vicuna-7b baseline", starting_at<pv::presets::Vicuna7B>(32), true);
-  profile_case("vicuna-7b proxyv_L12", starting_at<pv::presets::Vicuna7B>(12), false);
-  if (llama) profile_case("llama3-8b proxyv_L16", starting_at<pv::presets::Llama3_8B>(16), true);
+  profile_case("vicuna-7b baseline", starting_at(model("vicuna-7b"), 32), true);
+  profile_case("vicuna-7b proxyv_L12", starting_at(model("vicuna-7b"), 12), false);
+  if (llama) profile_case("llama3-8b proxyv_L16", starting_at(model("llama3-8b"), 16), true);
   return 0;
 }
 

@@ -13,7 +13,7 @@ using Engine = pv::EigenBackend;
 
 void ask(const std::string& folder, const std::string& picture_file, const std::string& question) {
   Engine loader({});                                     // loading needs no workspace
-  const pv::Lmm<Engine> model(loader, folder);           // config.json and safetensors, weights used in place
+  const pv::Lmm<Engine> model(loader, folder);           // config.json and safetensors
   const auto tokenizer = pv::text::CharTokenizer::from_file(folder + "/tokenizer.json");
   const pv::Image picture = pv::read_image(picture_file);  // PNG or JPEG, told apart by content
 

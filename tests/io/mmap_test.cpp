@@ -58,3 +58,18 @@ TEST_CASE("what cannot be mapped is named") {
   CHECK(message([&] { io::MappedFile file(folder.path(), io::FileAccess::copy); }) ==
         folder.path() + ": wanted a regular file, found a directory");
 }
+
+TEST_CASE("forgotten bytes of a mapping are read again, those of a copy stay") {
+  const files::Folder folder;
+  const std::string text(20000, 'x');
+  const std::string path = folder.write("x", text);
+  for (const auto access : {io::FileAccess::map, io::FileAccess::copy}) {
+    const io::MappedFile file(path, access);
+    CHECK(text_of(file) == text);
+    file.forget(file.data() + 1, 19998);
+    file.forget(file.data(), file.size());
+    file.forget(file.data() + 10, file.size());  // reaches beyond the file: left alone
+    file.forget(nullptr, 5000);
+    CHECK(text_of(file) == text);
+  }
+}

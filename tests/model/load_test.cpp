@@ -1,6 +1,7 @@
 #include "proxyv/model/load.hpp"
 
 #include "model/tensors.hpp"
+#include "proxyv/eigen.hpp"
 #include "support/catch.hpp"
 
 using namespace tiny;
@@ -76,4 +77,39 @@ TEST_CASE("load: without pictures no newline is wanted, and then none can be sho
   const auto model = load_decoder<Plain>(be, config(4), *files, files, false);
   CHECK(prefill(model, be, Question(model, {1, 2}, {})).logits.size() == 32);
   CHECK(error_of<ArgumentError>([&] { answer(model, be); }) == "prefill: a prompt with images, but the model has no model.image_newline");
+}
+
+TEST_CASE("load: packed for an engine that does, the same answers, tables and vectors as they are") {
+  using Packed = ProxyDecoder<EigenBackend>;
+  EigenBackend be(options());
+  for (bool tied : {false, true}) {
+    RuntimeConfig c = config(2);
+    c.tied_embeddings = tied;
+    const auto files = tensors<bf16>(c);
+    const auto* embed = files->all.at("model.embed_tokens.weight").bytes.data();
+    const auto plain = load_decoder<Packed>(be, c, *files, files, true, {.pack = false});
+    const Question q(plain, {1, image, 2, 3}, {{2}});
+    const auto wanted = prefill(plain, be, q);
+    for (const bool plain_updates : {true, false}) {
+      const auto packed = load_decoder<Packed>(be, c, *files, files, true, {.plain_updates = plain_updates});
+      CHECK(packed.embedding().table().data() == embed);
+      CHECK(deviation(prefill(packed, be, q), wanted) < 1e-5);
+      R judge(options());
+      CHECK(error_of<ArgumentError>([&] { prefill(packed, judge, q); }).find("is packed in panels of") != std::string::npos);
+    }
+    const auto converted = load_decoder<Packed>(be, c, *files, files, true, {.weights = DType::f32});
+    CHECK(deviation(prefill(converted, be, q), wanted) < 1e-5);
+  }
+}
+
+TEST_CASE("load: random weights are packed when asked") {
+  using Packed = ProxyDecoder<EigenBackend>;
+  EigenBackend be(options());
+  const auto rows = random_decoder<Packed>(be, config(2), RandomOptions{.seed = 4, .type = DType::bf16});
+  const auto packed = random_decoder<Packed>(be, config(2), RandomOptions{.seed = 4, .type = DType::bf16, .pack = true});
+  const Question q(rows, {1, image, 2, 3}, {{2}});
+  CHECK(deviation(prefill(packed, be, q), prefill(rows, be, q)) < 1e-5);
+  R judge(options());
+  CHECK_NOTHROW(prefill(rows, judge, q));
+  CHECK_THROWS_AS(prefill(packed, judge, q), ArgumentError);
 }

@@ -124,6 +124,11 @@ class Checkpoint {
     return as_weight(at(name), rows, cols);
   }
 
+  /// Gives back the memory that a mapped tensor takes, for one that was copied; it can still be read.
+  void forget(const TensorEntry& entry) const {
+    for (const auto& file : files_) file->forget(entry);
+  }
+
   /// A fingerprint of all weights (see Digest): for each tensor, sorted by name, its name, type name,
   /// number of sizes, sizes and bytes. The same however the tensors are sharded or ordered.
   /// Cost: reads every byte once, above 1 GB/s.

@@ -5,6 +5,7 @@
 #pragma once
 
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstddef>
@@ -41,6 +42,17 @@ class MappedFile {
     proxyv::detail::ask_for_large_pages(data, file.size);
     bytes_ = Buffer<std::byte>(static_cast<std::byte*>(data), *size,
                                [](void* p, std::size_t bytes) noexcept { ::munmap(p, bytes); });
+    mapped_ = true;
+  }
+
+  /// Gives back the memory of whole pages inside these bytes, of a mapping only: they are read again when they are
+  /// looked at again. Bytes outside the file are left alone.
+  void forget(const std::byte* bytes, std::size_t size) const {
+    if (!mapped_ || size == 0 || !holds(bytes, size)) return;
+    const auto page = static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE));
+    const auto begin = (reinterpret_cast<std::uintptr_t>(bytes) + page - 1) / page * page;
+    const auto end = (reinterpret_cast<std::uintptr_t>(bytes) + size) / page * page;
+    if (begin < end) ::madvise(bytes_.data() + (begin - reinterpret_cast<std::uintptr_t>(bytes_.data())), end - begin, MADV_DONTNEED);
   }
 
   /// Null when the file is empty.
@@ -49,8 +61,14 @@ class MappedFile {
   const std::string& path() const { return path_; }
 
  private:
+  bool holds(const std::byte* bytes, std::size_t size) const {
+    const auto begin = reinterpret_cast<std::uintptr_t>(data()), at = reinterpret_cast<std::uintptr_t>(bytes);
+    return at >= begin && at - begin <= this->size() && size <= this->size() - (at - begin);
+  }
+
   std::string path_;
   Buffer<std::byte> bytes_;
+  bool mapped_ = false;
 };
 
 }  // namespace io

@@ -61,6 +61,9 @@ class SafetensorsFile {
     return as_weight(at(name), rows, cols);
   }
 
+  /// Gives back the memory that a mapped tensor takes, for one that was copied; it can still be read.
+  void forget(const TensorEntry& entry) const { state_->file.forget(entry.data, entry.bytes); }
+
   /// The text under that key of __metadata__, or nothing.
   std::optional<std::string_view> metadata(std::string_view key) const {
     return state_->header.metadata(key);

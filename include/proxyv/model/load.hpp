@@ -36,6 +36,10 @@ struct LoadOptions {
   /// layer, and prompts with Savings::folded_update off are refused. No difference for weights that are used where
   /// they lie in a file.
   bool plain_updates = true;
+  /// Packs matrices, embeddings apart, for engines that read them faster so (PackOps: EigenBackend). The copies take the
+  /// matrices' bytes in memory of the process, and a mapped file's pages are given back; only engines with the same
+  /// panels (EigenBackend of the same level) run the model. False: they are used where they lie.
+  bool pack = true;
   /// Called after each tensor.
   std::function<void(const LoadProgress&)> progress{};
 };
@@ -44,7 +48,7 @@ struct LoadOptions {
 template <class B>
 concept WeightUploadOps = requires(B& be, const void* host, DType type, index_t n, Elem<B>* dst) { be.upload_weight(host, type, n, dst); };
 
-/// The visitor that loads. In host memory matrices stay where they lie in the file (or are converted);
+/// The visitor that loads. In host memory matrices stay where they lie in the file (or are converted, or packed);
 /// elsewhere they are copied there. Vectors and dense tensors are converted to the engine's element type.
 /// Throws LoadError naming file, tensor, wanted and found.
 template <class B, TensorSource Source, class E = B>
@@ -58,19 +62,36 @@ class LoadVisitor {
 
   void matrix(const std::string& name, WeightOf<B>& w, index_t rows, index_t cols) {
     const io::TensorEntry entry = source_.at(name);
-    const Weight<> found = io::as_weight(entry, rows, cols);
-    if constexpr (in_host_memory) {
-      w = options_.weights.value_or(found.type()) == found.type() ? found : converted(entry, rows, cols);
-    } else {
-      w = with_dtype(options_.weights.value_or(dtype_of<Elem<B>>),
-                     [&]<class T>(T) { return WeightOf<B>(uploaded<T>(found, rows * cols), dtype_of<T>, rows, cols); });
+    w = as_stored(entry, rows, cols);
+    if constexpr (PackOps<E, B>) {
+      if (options_.pack) w = store_.pack(be_, w);
+      if constexpr (requires { source_.forget(entry); }) {
+        if (w.packed()) source_.forget(entry);
+      }
     }
-    tell(name, found);
+    tell(name, entry);
+  }
+  /// A matrix whose rows are looked up: never packed.
+  void table(const std::string& name, WeightOf<B>& w, index_t rows, index_t cols) {
+    const io::TensorEntry entry = source_.at(name);
+    w = as_stored(entry, rows, cols);
+    tell(name, entry);
   }
   void dense(const std::string& name, In<B>& x, index_t rows, index_t cols) { x = {elements(name, rows, cols), rows, cols}; }
   void vector(const std::string& name, Vec<B>& x, index_t n) { x = {elements(name, 1, n), n}; }
 
  private:
+  /// The matrix as the file has it, or converted, or in the engine's own memory.
+  WeightOf<B> as_stored(const io::TensorEntry& entry, index_t rows, index_t cols) {
+    const Weight<> found = io::as_weight(entry, rows, cols);
+    if constexpr (in_host_memory) {
+      return options_.weights.value_or(found.type()) == found.type() ? found : converted(entry, rows, cols);
+    } else {
+      return with_dtype(options_.weights.value_or(dtype_of<Elem<B>>),
+                        [&]<class T>(T) { return WeightOf<B>(uploaded<T>(found, rows * cols), dtype_of<T>, rows, cols); });
+    }
+  }
+
   const Elem<B>* elements(const std::string& name, index_t rows, index_t cols) {
     const io::TensorEntry entry = source_.at(name);
     const Weight<> found = io::as_weight(entry, rows, cols);  // shape and type
@@ -82,7 +103,7 @@ class LoadVisitor {
     } else {
       data = uploaded<Elem<B>>(found, rows * cols);
     }
-    tell(name, found);
+    tell(name, entry);
     return data;
   }
 
@@ -103,8 +124,8 @@ class LoadVisitor {
     });
   }
 
-  void tell(const std::string& name, const Weight<>& found) {
-    done_ += static_cast<std::size_t>(found.bytes());
+  void tell(const std::string& name, const io::TensorEntry& entry) {
+    done_ += entry.bytes;
     if (options_.progress) options_.progress({done_, name});
   }
 

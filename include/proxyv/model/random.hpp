@@ -23,6 +23,7 @@ struct RandomOptions {
   DType type = DType::f32;   ///< of the matrices
   float deviation = 0.f;     ///< of the matrices' numbers; 0: 1 / sqrt(inputs), which keeps states near 1
   bool plain_updates = true; ///< false: only the folded weights of the vision updates stay, as in LoadOptions
+  bool pack = false;         ///< as in LoadOptions; off, so that any engine can run the model
 };
 
 namespace detail {
@@ -37,6 +38,10 @@ class RandomVisitor {
   RandomVisitor(E& be, const RandomOptions& options, WeightStore<B>& store) : be_(be), options_(options), store_(store) {}
 
   void matrix(const std::string& name, WeightOf<B>& w, index_t rows, index_t cols) {
+    table(name, w, rows, cols);
+    if (options_.pack) w = store_.pack(be_, w);
+  }
+  void table(const std::string& name, WeightOf<B>& w, index_t rows, index_t cols) {
     const float deviation = options_.deviation > 0.f ? options_.deviation : 1.f / std::sqrt(static_cast<float>(cols));
     with_dtype(options_.type, [&]<class T>(T) { w = {fill<T>(name, rows * cols, deviation, 0.f), options_.type, rows, cols}; });
   }

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "proxyv/backend/packed.hpp"
 #include "proxyv/core/buffer.hpp"
 #include "proxyv/model/weights.hpp"
 
@@ -23,6 +24,13 @@ class WeightStore {
     T* data = shared->data();
     kept_.push_back({data, std::move(shared)});
     return data;
+  }
+  /// The weight as this engine reads it fastest (backend/packed.hpp); rows that were kept here for it go.
+  template <class E>
+  WeightOf<B> pack(E& be, const WeightOf<B>& w) {
+    const auto packed = packed_weight<B>(be, w, [this](Buffer<std::byte, SpaceOf<B>> buffer) { return keep(std::move(buffer)); });
+    if (packed.data() != w.data()) release(w.data());
+    return packed;
   }
   /// Gives a tensor's memory back; nothing happens for one that lies in the files.
   void release(const void* data) {

@@ -41,8 +41,20 @@ struct DecoderWeights {
   In<B> pool_tokens;            ///< learned proxies only
 };
 
+namespace detail {
+
+/// A matrix whose rows are looked up: visit.table where the visitor has it, else visit.matrix.
+template <class Visitor, class W>
+void visit_table(Visitor& visit, const std::string& name, W& w, index_t rows, index_t cols) {
+  if constexpr (requires { visit.table(name, w, rows, cols); }) visit.table(name, w, rows, cols);
+  else visit.matrix(name, w, rows, cols);
+}
+
+}  // namespace detail
+
 /// Calls
 ///   visit.matrix(name, Weight&, rows, cols)   used in the checkpoint's own element type,
+///   visit.table(name, Weight&, rows, cols)    the same for embeddings; visitors without it get them as matrices
 ///   visit.dense(name, View&, rows, cols)      in the engine's element type,
 ///   visit.vector(name, Span&, size)           in the engine's element type
 /// for every tensor a decoder of this configuration needs. `vision`: also the newline embedding, which
@@ -50,7 +62,7 @@ struct DecoderWeights {
 template <class B, DecoderConfig C, class Visitor>
 void for_each_tensor(const C& c, DecoderWeights<B>& w, bool vision, Visitor&& visit) {
   const index_t d = c.hidden, q = c.heads * c.head_dim, kv = c.kv_heads * c.head_dim;
-  visit.matrix("model.embed_tokens.weight", w.embed, c.vocab, d);
+  detail::visit_table(visit, "model.embed_tokens.weight", w.embed, c.vocab, d);
   w.layers.resize(static_cast<std::size_t>(c.layers));
   for (index_t i = 0; i < c.layers; ++i) {
     const std::string p = "model.layers." + std::to_string(i) + ".";

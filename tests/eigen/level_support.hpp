@@ -1,6 +1,7 @@
 // A level's kernels against the portable ones, on random odd shapes.
 #pragma once
 
+#include <limits>
 #include <string>
 
 #include "eigen/eigen_support.hpp"
@@ -89,6 +90,42 @@ inline void check_rows(const detail::CpuKernels& k) {
   }
 }
 
+/// One query against a few keys, all heads: scores and weighted values as loops have them.
+inline void check_direct(const detail::CpuKernels& k) {
+  const Heads all[] = {{1, 1, 1}, {6, 2, 5}, {3, 3, 16}, {4, 2, 33}, {2, 1, 64}, {5, 5, 100}};
+  for (const Heads& heads : all) {
+    for (index_t n : {1, 4, 7}) {
+      const Block q(1, heads.query_width(), 1), keys(n, heads.kv_width(), 2);
+      Block values(n, heads.kv_width(), 3), scores(heads.query, n, 4), out(1, heads.query_width(), 5, 0);
+      const index_t hidden = n / 2;
+      for (index_t c = 0; n > 1 && c < values.cols; ++c)
+        values.view()(hidden, c) = std::numeric_limits<float>::quiet_NaN();
+      std::vector<float> wanted_scores, found_scores;
+      Block wanted = out;
+      k.key_scores(heads, q.in().data(), keys.in().data(), keys.stride, n, scores.view().data(),
+                   scores.stride);
+      for (index_t h = 0; h < heads.query; ++h) {
+        const index_t at = h / (heads.query / heads.kv) * heads.dim;
+        for (index_t i = 0; i < n; ++i) {
+          double sum = 0.0;
+          for (index_t d = 0; d < heads.dim; ++d)
+            sum += double{q.in()(0, h * heads.dim + d)} * double{keys.in()(i, at + d)};
+          wanted_scores.push_back(static_cast<float>(sum));
+          found_scores.push_back(scores.in()(h, i));
+          if (n > 1 && i == hidden) scores.view()(h, i) = 0.f;
+          for (index_t d = 0; d < heads.dim && scores.in()(h, i) != 0.f; ++d)
+            wanted.view()(0, h * heads.dim + d) += scores.in()(h, i) * values.in()(i, at + d);
+        }
+      }
+      k.add_key_values(heads, scores.in().data(), scores.stride, values.in().data(), values.stride, n,
+                       out.view().data());
+      INFO(heads.query << " heads over " << heads.kv << " of " << heads.dim << ", " << n << " keys");
+      CHECK(deviation(found_scores, wanted_scores) < 1e-6);
+      CHECK(deviation(out.memory, wanted.memory) < 2e-6);
+    }
+  }
+}
+
 /// The level's tests, or a line that says that this CPU cannot run them.
 inline void check_level(CpuLevel level) {
   if (!cpu_has(level)) {
@@ -99,6 +136,7 @@ inline void check_level(CpuLevel level) {
   check_tiles(k);
   check_rows(k);
   check_packed(level);
+  check_direct(k);
 }
 
 }  // namespace eigen_test

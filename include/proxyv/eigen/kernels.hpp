@@ -44,6 +44,10 @@ struct CpuKernels {
   void (*scale_row)(float* x, index_t n, float by);
   void (*add_weighted_rows)(const float* weights, index_t n, const float* values, index_t stride, float* out,
                             index_t dim);
+  void (*key_scores)(const Heads& heads, const float* q, const float* keys, index_t stride, index_t n, float* scores,
+                     index_t n_stride);
+  void (*add_key_values)(const Heads& heads, const float* weights, index_t n_stride, const float* values,
+                         index_t stride, index_t n, float* sums);
   void (*rms_norm_row)(const float* x, const float* gain, float* y, index_t n, float eps);
   void (*layer_norm_row)(const float* x, const float* gain, const float* bias, float* y, index_t n,
                          float eps);

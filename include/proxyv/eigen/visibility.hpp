@@ -90,13 +90,40 @@ class KeyBlock {
 
 inline constexpr index_t self_keys = 64;  ///< block of keys of which a query sees one: small, most of it is hidden
 
+/// Keys of segment s that make one block.
+inline index_t block_keys(const HostAttention& args, index_t s, index_t size) {
+  return args[s].visible == Visible::self ? std::min(size, self_keys) : size;
+}
+
 /// f(block) for all keys, in blocks of at most `size`, segments in order.
 template <class F>
 void each_key_block(const HostAttention& args, index_t size, F&& f) {
   for (index_t s = 0; s < args.count(); ++s) {
-    const index_t keys = args[s].keys.rows(), most = args[s].visible == Visible::self ? std::min(size, self_keys) : size;
+    const index_t keys = args[s].keys.rows(), most = block_keys(args, s, size);
     for (index_t begin = 0; begin < keys; begin += most)
       f(KeyBlock(args, args[s], begin, std::min(most, keys - begin)));
+  }
+}
+
+/// How many blocks that makes.
+inline index_t count_key_blocks(const HostAttention& args, index_t size) {
+  index_t n = 0;
+  for (index_t s = 0; s < args.count(); ++s) {
+    const index_t most = block_keys(args, s, size);
+    n += (args[s].keys.rows() + most - 1) / most;
+  }
+  return n;
+}
+
+/// f(block) for blocks [range.begin, range.end) of them.
+template <class F>
+void each_key_block(const HostAttention& args, index_t size, Range range, F&& f) {
+  index_t first = 0;  // number of the segment's first block
+  for (index_t s = 0; s < args.count(); ++s) {
+    const index_t keys = args[s].keys.rows(), most = block_keys(args, s, size), blocks = (keys + most - 1) / most;
+    for (index_t i = std::max<index_t>(range.begin - first, 0); i < std::min(range.end - first, blocks); ++i)
+      f(KeyBlock(args, args[s], i * most, std::min(most, keys - i * most)));
+    first += blocks;
   }
 }
 

@@ -7,6 +7,7 @@ namespace proxyv::inline v0 {
 namespace detail {
 
 #include "proxyv/eigen/level/weighted_sum.inl"
+#include "proxyv/eigen/level/direct.inl"
 
 /// Ends a query's row: divides by the sum of its weights, or gives what a row without keys is to have.
 /// `head` is the first column of the key/value head.

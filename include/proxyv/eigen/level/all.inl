@@ -16,6 +16,7 @@
 #include "proxyv/eigen/level/gate.inl"
 #include "proxyv/eigen/level/softmax.inl"
 #include "proxyv/eigen/level/weighted_sum.inl"
+#include "proxyv/eigen/level/direct.inl"
 #include "proxyv/eigen/level/norm.inl"
 #include "proxyv/eigen/level/rope.inl"
 #include "proxyv/eigen/level/table.inl"

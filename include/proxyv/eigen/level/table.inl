@@ -17,6 +17,8 @@ inline constexpr CpuKernels kernels{
     .softmax_row = &softmax_row,
     .scale_row = &scale_row,
     .add_weighted_rows = &add_weighted_rows,
+    .key_scores = &key_scores,
+    .add_key_values = &add_key_values,
     .rms_norm_row = &rms_norm_row,
     .layer_norm_row = &layer_norm_row,
     .rotate_head = &rotate_head,

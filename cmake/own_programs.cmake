@@ -20,7 +20,7 @@ target_compile_options(proxyv_strict INTERFACE ${PROXYV_STRICT_FLAGS} ${PROXYV_C
 add_library(proxyv_own INTERFACE)
 target_link_libraries(proxyv_own INTERFACE proxyv::proxyv proxyv_strict)
 foreach(part IN LISTS PROXYV_PARTS)
-  if(NOT part STREQUAL "cuda")  # only for programs that are told so: proxyv_own_kernels
+  if(NOT part MATCHES "^(cuda|onednn)$")  # only for programs that are told so: proxyv_own_kernels, proxyv::onednn
     target_link_libraries(proxyv_own INTERFACE proxyv::${part})
   endif()
 endforeach()

@@ -2,6 +2,7 @@
 #   proxyv::proxyv   headers, C++20, nothing else
 #   proxyv::eigen    + Eigen, and OpenMP when there is one: the CPU engine
 #   proxyv::io       + nlohmann_json: checkpoints
+#   proxyv::onednn   + oneDNN: the CPU engine with its products by oneDNN
 #   proxyv::images   + libpng and libjpeg: picture files
 #   proxyv::cuda     + the CUDA runtime and cuBLASLt: the GPU engine; its kernels come with proxyv_add_kernels (cuda.cmake)
 # None carries an optimisation or warning flag. A target whose library is missing does not exist.
@@ -40,6 +41,10 @@ if(PROXYV_HAVE_EIGEN)
     target_link_libraries(proxyv_eigen INTERFACE $<BUILD_INTERFACE:OpenMP::OpenMP_CXX>)
   endif()
   list(APPEND PROXYV_PARTS eigen)
+endif()
+if(PROXYV_HAVE_EIGEN AND PROXYV_HAVE_ONEDNN)
+  proxyv_part(onednn proxyv_eigen proxyv_dnnl)
+  list(APPEND PROXYV_PARTS onednn)
 endif()
 if(PROXYV_HAVE_IO)
   proxyv_part(io nlohmann_json::nlohmann_json)

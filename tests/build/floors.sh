@@ -5,7 +5,7 @@
 # 1. A header includes only what its floor may stand on (the table `allow` below); umbrella headers
 #    (proxyv/*.hpp but version.hpp) are for users and never included from inside.
 # 2. No includes in a circle.
-# 3. CUDA words only in cuda/; Eigen headers only in eigen/; JSON, PNG and JPEG headers only in their files.
+# 3. CUDA words only in cuda/; Eigen headers only in eigen/, oneDNN's only in onednn/; JSON, PNG and JPEG headers only in their files.
 # 4. proxyv/proxyv.hpp reaches no third-party header.
 # 5. Every include/proxyv/FLOOR/x.hpp has its test, tests/FLOOR/x_test.cpp; exceptions in floors_untested.txt.
 #
@@ -31,6 +31,7 @@ BEGIN {
   allow["backend"]        = "core"
   allow["eigen"]          = "core backend"
   allow["cuda"]           = "core backend"
+  allow["onednn"]         = "core backend eigen"            # an engine that stands on another
   allow["layers"]         = "core backend"
   allow["proxy"]          = "core backend layers"
   allow["io"]             = "core"
@@ -44,10 +45,12 @@ BEGIN {
   allow["look"]           = "core backend layers proxy vision model"  # diagnostics
   allow["umbrella"]       = "core backend layers proxy io text vision vision-layers model model-files study reduce look"
   allow["umbrella-eigen"] = allow["umbrella"] " eigen umbrella"
+  allow["umbrella-onednn"] = allow["umbrella-eigen"] " onednn umbrella-eigen"
   allow["umbrella-cuda"]  = allow["umbrella"] " cuda umbrella"
 
   # Third-party headers and the only kinds or files that may include them.
   third["^Eigen/|^unsupported/Eigen/"] = "^eigen/"
+  third["^oneapi/|^dnnl"] = "^onednn/"
   third["^nlohmann/"] = "^io/"
   third["^(png|pngconf)\\.h$"] = "^vision/(png|image)_file\\.hpp$"
   third["^(jpeglib|jerror|turbojpeg)\\.h$"] = "^vision/(jpeg|image)_file\\.hpp$"
@@ -63,7 +66,7 @@ function breach(text) { print text; ++breaches }
 function kind(path) {
   if (path !~ /\//) {
     if (path == "version.hpp") return "version"
-    if (path == "eigen.hpp" || path == "cuda.hpp") return "umbrella-" substr(path, 1, index(path, ".") - 1)
+    if (path ~ /^(eigen|onednn|cuda)\.hpp$/) return "umbrella-" substr(path, 1, index(path, ".") - 1)
     return "umbrella"
   }
   if (path ~ /^vision\/(clip_encoder|projector)/) return "vision-layers"

@@ -25,6 +25,7 @@ good_house() {
     '/* __global__ in a comment' 'cudaMalloc too */ const char* text = "cublas";'
   header backend/arena.hpp '#include "proxyv/core/buffer.hpp"'
   header eigen/gemm.hpp '#include <Eigen/Core>' '#include "proxyv/backend/arena.hpp"'
+  header onednn/gemm.hpp '#include <oneapi/dnnl/dnnl.hpp>' '#include "proxyv/eigen/gemm.hpp"'
   header cuda/gemm.hpp '#include <cuda_runtime_api.h>' '#include "proxyv/backend/arena.hpp"' 'cudaStream_t stream;'
   header layers/linear.hpp '#include "proxyv/backend/arena.hpp"'
   header proxy/update.hpp '#include "proxyv/layers/linear.hpp"'
@@ -39,6 +40,7 @@ good_house() {
   header reduce/fast_v.hpp '#include "proxyv/model/decoder.hpp"'
   header proxyv.hpp '#include "proxyv/model/decoder.hpp"'
   header eigen.hpp '#include "proxyv/proxyv.hpp"' '#include "proxyv/eigen/gemm.hpp"'
+  header onednn.hpp '#include "proxyv/eigen.hpp"' '#include "proxyv/onednn/gemm.hpp"'
 }
 
 # finds TEXT: floors.sh refuses the house as it now stands and says TEXT; then the house is put in order.
@@ -97,6 +99,12 @@ header layers/linear.hpp 'void f() { kernel<<<1, 2>>>(); }'
 finds 'layers/linear.hpp:2: CUDA outside cuda/'
 header backend/arena.hpp '#include <cuda_runtime_api.h>'
 finds 'backend/arena.hpp: includes <cuda_runtime_api.h>'
+header eigen/gemm.hpp '#include "proxyv/onednn/gemm.hpp"'
+finds 'eigen/gemm.hpp: includes proxyv/onednn/gemm.hpp, but eigen may not include onednn'
+
+header eigen/gemm.hpp '#include <dnnl.hpp>'
+finds 'eigen/gemm.hpp: includes <dnnl.hpp>'
+
 header layers/linear.hpp '#include <Eigen/Dense>'
 finds 'layers/linear.hpp: includes <Eigen/Dense>'
 header text/tokens.hpp '#include <nlohmann/json.hpp>'

@@ -1,8 +1,10 @@
-# Which part of the package (eigen, io, images, cuda) a header needs beyond the standard library.
+# Which part of the package (eigen, io, images, onednn, cuda) a header needs beyond the standard library.
 
 function(proxyv_header_part out header)
   if(header MATCHES "^proxyv/(eigen/|eigen\\.hpp)")
     set(${out} eigen PARENT_SCOPE)
+  elseif(header MATCHES "^proxyv/(onednn/|onednn\\.hpp)")
+    set(${out} onednn PARENT_SCOPE)
   elseif(header MATCHES "^proxyv/(io/|io\\.hpp|text/|model/(load|lmm))")
     set(${out} io PARENT_SCOPE)
   elseif(header MATCHES "^proxyv/(vision/(image|png|jpeg)_file\\.hpp|images\\.hpp)")

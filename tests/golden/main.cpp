@@ -16,13 +16,14 @@ namespace {
 constexpr const char* help =
     R"(Runs golden files (see tests/golden/README.md) through the library and compares.
 
-  bash tests/golden.sh [--engine eigen|reference|cuda] [--dtype f32|bf16|f16] [--weights f32|bf16|f16]
+  bash tests/golden.sh [--engine eigen|reference|onednn|cuda] [--dtype f32|bf16|f16] [--weights f32|bf16|f16]
                        [--threads N] [--report FILE] FILE...
 
-  --engine   the engine to run on; eigen unless told; cuda needs a build with kernels, and a device
+  --engine   the engine to run on; eigen unless told; onednn needs a build with oneDNN, cuda one with
+             kernels, and a device
   --dtype    elements of the engine's tensors; f32 unless told; the others on cuda only
   --weights  round all weight matrices to this type first; unless told as stored, on cuda as --dtype says
-  --threads  for the eigen engine; as many as there are cores, at most 4, unless told
+  --threads  for the eigen and onednn engines; as many as there are cores, at most 4, unless told
   --report   also write lines "name tensor error" to this file, one for each tensor: the worst of all ways
 
 One line per file: PASS|FAIL|SKIP, name, worst relative error, its tensor, and a reason for FAIL and SKIP.
@@ -64,8 +65,9 @@ int thread_count(const std::string& text) {
 EngineName engine_name(const std::string& text) {
   if (text == "eigen") return EngineName::eigen;
   if (text == "reference") return EngineName::reference;
+  if (text == "onednn") return EngineName::onednn;
   if (text == "cuda") return EngineName::cuda;
-  wrong_usage("--engine wants eigen, reference or cuda");
+  wrong_usage("--engine wants eigen, reference, onednn or cuda");
 }
 
 DType element_type(const char* option, const std::string& text) {
@@ -78,6 +80,9 @@ DType element_type(const char* option, const std::string& text) {
 void check_engine(const Settings& settings) {
   if (settings.engine != EngineName::cuda) {
     if (settings.element != DType::f32) wrong_usage("--dtype bf16 and f16 want --engine cuda");
+#ifndef PROXYV_GOLDEN_ONEDNN
+    if (settings.engine == EngineName::onednn) wrong_usage("--engine onednn: this build has no oneDNN");
+#endif
     return;
   }
 #ifdef PROXYV_GOLDEN_CUDA
@@ -126,6 +131,9 @@ using Check = void (*)(const GoldenFile& file, const Settings& settings, Report&
 
 Check check_of(const Settings& settings) {
   if (settings.engine == EngineName::reference) return check_on_reference;
+#ifdef PROXYV_GOLDEN_ONEDNN
+  if (settings.engine == EngineName::onednn) return check_on_onednn;
+#endif
 #ifdef PROXYV_GOLDEN_CUDA
   if (settings.engine == EngineName::cuda) {
     switch (settings.element) {

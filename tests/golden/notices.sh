@@ -36,7 +36,7 @@ wants 1 '^FAIL cut_short - - .*cut_short\.safetensors: ' damaged/cut_short.safet
 wants 1 '^FAIL nowhere - - nowhere\.safetensors: ' nowhere.safetensors
 wants 1 '^PASS text_only .*' text_only.safetensors damaged/unit.safetensors
 wants 2 'no files' --engine eigen
-wants 2 '--engine wants eigen, reference or cuda' --engine abacus x
+wants 2 '--engine wants eigen, reference, onednn or cuda' --engine abacus x
 wants 2 '--dtype bf16 and f16 want --engine cuda' --dtype bf16 x
 wants 2 '--weights wants f32, bf16 or f16' --weights f8 x
 wants 2 '--report: cannot write' --report nowhere/report.txt text_only.safetensors

@@ -8,7 +8,7 @@
 
 namespace golden {
 
-enum class EngineName : std::uint8_t { eigen, reference, cuda };
+enum class EngineName : std::uint8_t { eigen, reference, onednn, cuda };
 
 struct Settings {
   EngineName engine = EngineName::eigen;

@@ -6,7 +6,7 @@
 using namespace eigen_test;
 
 TEST_CASE("attention: many queries, any head size and group, against the judge on one and more threads") {
-  const Heads all[] = {{1, 1, 33}, {4, 2, 16}, {3, 1, 80}, {2, 2, 1}, {2, 1, 128}};
+  const Heads all[] = {{1, 1, 33}, {4, 2, 16}, {3, 1, 80}, {2, 2, 1}, {2, 1, 128}, {2, 2, 32}, {1, 1, 96}, {1, 1, 95}};
   for (const Heads& heads : all) {
     for (bool sorted : {true, false}) {
       Problem p(61, 131, heads, sorted);

@@ -61,6 +61,32 @@ inline void check_packed(CpuLevel level) {
   }
 }
 
+/// Narrow tiles, where the level has them: sums as those of whole ones, and no column written beyond the
+/// head.
+inline void check_narrow(const detail::CpuKernels& k) {
+  for (index_t cols = 1; cols <= k.narrow_cols; cols += 5) {
+    for (index_t depth : {1, 40, 131}) {
+      const auto seed = static_cast<std::uint64_t>(cols * 1000 + depth);
+      Block z(depth, cols, seed);
+      const Buffer<float> panel = host_buffer<float>(depth * k.narrow_cols);
+      CHECK(k.pack_narrow(z.in().data(), z.stride, cols, depth, panel.data()));
+      for (int rows = 1; rows <= detail::tile_rows; ++rows) {
+        const Block x(rows, depth, seed + 1);
+        Block y(rows, cols, seed + 2);
+        Block wanted = y;
+        std::vector<float> packed(static_cast<std::size_t>(depth * rows + 64));
+        k.pack_rows(x.in().data(), x.stride, rows, depth, packed.data());
+        k.narrow_tile(rows, depth, packed.data(), panel.data(), y.view().data(), y.stride, cols);
+        judge().product(x.in(), z.in(), wanted.view(), 1.f);
+        INFO(rows << "x" << depth << "x" << cols);
+        CHECK(deviation(y.memory, wanted.memory) < 2e-6);
+      }
+      z.view()(depth - 1, cols - 1) = std::numeric_limits<float>::infinity();
+      CHECK_FALSE(k.pack_narrow(z.in().data(), z.stride, cols, depth, panel.data()));
+    }
+  }
+}
+
 /// Row kernels of the level beside the portable ones, lengths around every vector's edge.
 inline void check_rows(const detail::CpuKernels& k) {
   const detail::CpuKernels& plain = detail::portable::kernels;
@@ -137,6 +163,7 @@ inline void check_level(CpuLevel level) {
   check_rows(k);
   check_packed(level);
   check_direct(k);
+  check_narrow(k);
 }
 
 }  // namespace eigen_test

@@ -85,10 +85,12 @@ inline bool pack_block(const KeyBlock& block, index_t column, index_t dim, const
   for (index_t j = 0; j < block.size(); j += panel_width)
     s.k->pack_panel(keys, j, std::min<index_t>(panel_width, block.size() - j), 0, dim, s.keys + j * dim);
   bool finite = true;
-  for (index_t d = 0; d < dim; d += panel_width)
-    finite &= s.k->pack_panel_plain(block.values() + column + d, block.value_stride(),
-                                    std::min<index_t>(panel_width, dim - d), block.size(),
-                                    s.values + d * s.keys_per_block);
+  for (index_t d = 0; d < dim; d += panel_width) {
+    const index_t cols = std::min<index_t>(panel_width, dim - d);
+    const auto pack = cols <= s.k->narrow_cols ? s.k->pack_narrow : s.k->pack_panel_plain;
+    finite &= pack(block.values() + column + d, block.value_stride(), cols, block.size(),
+                   s.values + d * s.keys_per_block);
+  }
   return finite;
 }
 
@@ -164,12 +166,18 @@ inline void add_values(const AttentionUnit& unit, const KeyBlock& block, bool fi
       s.k->add_weighted_rows(s.scores + r * attention_keys, tile.limits[t], block.values() + unit.kv * dim,
                              block.value_stride(), unit.out(tile.query + r, tile.head), dim);
   for (index_t d = 0; finite && d < dim; d += panel_width) {
+    const index_t cols = std::min<index_t>(panel_width, dim - d);
+    const float* values = s.values + d * s.keys_per_block;
     for (index_t t = 0; t < tile.tiles.count(); ++t) {
       const index_t row = tile.tiles.begin(t);
-      if (tile.limits[t] > 0)
-        s.k->tile(tile.height(t), tile.limits[t], s.weights + row * attention_keys,
-                  s.values + d * s.keys_per_block, unit.out(tile.query + row, tile.head) + d, unit.o.stride(),
-                  true, std::min<index_t>(panel_width, dim - d));
+      if (tile.limits[t] == 0) continue;
+      const float* weights = s.weights + row * attention_keys;
+      float* out = unit.out(tile.query + row, tile.head) + d;
+      if (cols <= s.k->narrow_cols) {
+        s.k->narrow_tile(tile.height(t), tile.limits[t], weights, values, out, unit.o.stride(), cols);
+      } else {
+        s.k->tile(tile.height(t), tile.limits[t], weights, values, out, unit.o.stride(), true, cols);
+      }
     }
   }
 }

@@ -21,8 +21,9 @@ inline constexpr int tile_rows = 6;         ///< rows of a micro-kernel's tile, 
 inline constexpr int most_panel_cols = 64;  ///< columns of a tile at the widest level
 
 struct CpuKernels {
-  int panel_cols;  ///< columns of the micro-kernel's tile, and of a panel
-  int lanes;       ///< floats in a vector
+  int panel_cols;   ///< columns of the micro-kernel's tile, and of a panel
+  int narrow_cols;  ///< columns of a narrow tile, 0 where there are none
+  int lanes;        ///< floats in a vector
 
   void (*pack_rows)(const float* x, index_t stride, int rows, index_t depth, float* out);
   void (*pack_panel)(const Operand& b, index_t j, index_t cols, index_t k0, index_t depth, float* out);
@@ -44,8 +45,11 @@ struct CpuKernels {
   void (*scale_row)(float* x, index_t n, float by);
   void (*add_weighted_rows)(const float* weights, index_t n, const float* values, index_t stride, float* out,
                             index_t dim);
-  void (*key_scores)(const Heads& heads, const float* q, const float* keys, index_t stride, index_t n, float* scores,
-                     index_t n_stride);
+  bool (*pack_narrow)(const float* z, index_t stride, index_t cols, index_t depth, float* out);
+  void (*narrow_tile)(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride,
+                      index_t cols);
+  void (*key_scores)(const Heads& heads, const float* q, const float* keys, index_t stride, index_t n,
+                     float* scores, index_t n_stride);
   void (*add_key_values)(const Heads& heads, const float* weights, index_t n_stride, const float* values,
                          index_t stride, index_t n, float* sums);
   void (*rms_norm_row)(const float* x, const float* gain, float* y, index_t n, float eps);

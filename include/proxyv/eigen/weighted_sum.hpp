@@ -1,11 +1,13 @@
 // Weighted sums of rows of values that may hold anything where the weight is 0.
 #pragma once
 
+#include "proxyv/eigen/kernel.hpp"
 #include "proxyv/eigen/visibility.hpp"
 
 namespace proxyv::inline v0 {
 namespace detail {
 
+#include "proxyv/eigen/level/narrow.inl"
 #include "proxyv/eigen/level/weighted_sum.inl"
 #include "proxyv/eigen/level/direct.inl"
 

@@ -12,6 +12,7 @@
 #include "proxyv/eigen/level/activation.inl"
 #include "proxyv/eigen/level/pack.inl"
 #include "proxyv/eigen/level/kernel.inl"
+#include "proxyv/eigen/level/narrow.inl"
 #include "proxyv/eigen/level/gemv.inl"
 #include "proxyv/eigen/level/gate.inl"
 #include "proxyv/eigen/level/softmax.inl"

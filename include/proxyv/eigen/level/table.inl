@@ -2,6 +2,7 @@
 
 inline constexpr CpuKernels kernels{
     .panel_cols = panel_cols,
+    .narrow_cols = narrow_cols,
     .lanes = lanes,
     .pack_rows = &pack_rows,
     .pack_panel = &pack_panel,
@@ -17,6 +18,8 @@ inline constexpr CpuKernels kernels{
     .softmax_row = &softmax_row,
     .scale_row = &scale_row,
     .add_weighted_rows = &add_weighted_rows,
+    .pack_narrow = &pack_narrow,
+    .narrow_tile = &narrow_tile,
     .key_scores = &key_scores,
     .add_key_values = &add_key_values,
     .rms_norm_row = &rms_norm_row,

@@ -1,5 +1,6 @@
 #include "proxyv/eigen/visibility.hpp"
 
+#include <algorithm>
 #include <limits>
 
 #include "eigen/eigen_support.hpp"
@@ -67,4 +68,48 @@ TEST_CASE("visibility: blocks run through all segments") {
   std::vector<index_t> sizes;
   detail::each_key_block(args, 3, [&](const detail::KeyBlock& b) { sizes.push_back(b.size()); });
   CHECK(sizes == std::vector<index_t>{3, 2, 2});
+}
+
+TEST_CASE("visibility: a range of blocks is those of all blocks") {
+  std::vector<float> keys(20);
+  detail::HostAttention args(Heads{1, 1, 1});
+  for (index_t n : {7, 0, 20, 1}) args.add({{keys.data(), n, 1}, {keys.data(), n, 1}, Visible::all, {}, {}});
+  std::vector<const float*> all;
+  detail::each_key_block(args, 3, [&](const detail::KeyBlock& b) { all.push_back(b.keys()); });
+  REQUIRE(detail::count_key_blocks(args, 3) == static_cast<index_t>(all.size()));
+  for (index_t begin = 0; begin <= detail::count_key_blocks(args, 3); ++begin) {
+    for (index_t end = begin; end <= detail::count_key_blocks(args, 3); ++end) {
+      std::vector<const float*> some;
+      detail::each_key_block(args, 3, detail::Range{begin, end},
+                             [&](const detail::KeyBlock& b) { some.push_back(b.keys()); });
+      CHECK(some == std::vector<const float*>(all.begin() + begin, all.begin() + end));
+    }
+  }
+}
+
+TEST_CASE("visibility: what stands earlier than the rows before it does not keep a picture's rows from being skipped") {
+  // 200 rows of a picture, its two newlines, its words: as a prompt is packed.
+  std::vector<std::int32_t> positions(200 + 2 + 30);
+  for (std::int32_t i = 0; i < 200; ++i) positions[static_cast<std::size_t>(i)] = 1 + i + i / 100;
+  positions[200] = 101, positions[201] = 202, positions[202] = 0;
+  for (std::int32_t i = 1; i < 30; ++i) positions[static_cast<std::size_t>(202 + i)] = 202 + i;
+  std::vector<float> keys(positions.size());
+  const auto n = static_cast<index_t>(positions.size());
+  detail::HostAttention args(Heads{1, 1, 1}, small::span_of(positions));
+  args.add({{keys.data(), n, 1}, {keys.data(), n, 1}, Visible::causal, small::span_of(positions), {}});
+
+  std::vector<index_t> sizes, seen_by_first, seen_by_last;
+  detail::each_sorted_block(args, 128, [&](const detail::KeyBlock& b) {
+    sizes.push_back(b.size());
+    seen_by_first.push_back(b.limit(0, 10));
+    seen_by_last.push_back(b.limit(n - 1, 1));
+  });
+  CHECK(sizes == std::vector<index_t>{128, 72, 32});
+  CHECK(seen_by_first == std::vector<index_t>{10, 0, 32});
+  CHECK(seen_by_last == sizes);
+
+  std::vector<index_t> falling;  // blocks of 64 at the least, whatever the order
+  std::reverse(positions.begin(), positions.end());
+  detail::each_sorted_block(args, 128, [&](const detail::KeyBlock& b) { falling.push_back(b.size()); });
+  CHECK(falling == std::vector<index_t>{64, 64, 64, 40});
 }

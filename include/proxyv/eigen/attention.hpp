@@ -190,7 +190,7 @@ inline void attend_unit(const AttentionUnit& unit, const Scratch& scratch) {
   std::fill_n(s.rows, unit.heads * unit.queries, OnlineRow{});
   for (index_t i = 0; i < unit.queries; ++i) std::fill_n(unit.out(unit.first + i, 0), unit.heads * dim, 0.f);
 
-  each_key_block(args, s.keys_per_block, [&](const KeyBlock& block) {
+  each_sorted_block(args, s.keys_per_block, [&](const KeyBlock& block) {
     if (block.limit(unit.first, unit.queries) == 0) return;
     const bool finite = pack_block(block, unit.kv * dim, dim, s);
     for (index_t i = 0; i < unit.queries; i += attention_rows) {

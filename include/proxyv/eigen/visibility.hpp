@@ -47,7 +47,8 @@ class KeyBlock {
   /// No key that comes at or after the result is seen by any of the queries [q, q + n); 0: nothing is seen.
   index_t limit(index_t q, index_t n) const {
     if (segment_->visible == Visible::none) return 0;
-    if (segment_->visible == Visible::self) return q >= begin_ + size_ ? 0 : std::clamp<index_t>(q + n - begin_, 0, size_);
+    if (segment_->visible == Visible::self)
+      return q >= begin_ + size_ ? 0 : std::clamp<index_t>(q + n - begin_, 0, size_);
     if (segment_->visible != Visible::causal) return size_;
     return prefix(PositionRange(args_->query_positions.data() + q, n).high);
   }
@@ -88,7 +89,8 @@ class KeyBlock {
   bool sorted_ = true;
 };
 
-inline constexpr index_t self_keys = 64;  ///< block of keys of which a query sees one: small, most of it is hidden
+inline constexpr index_t self_keys =
+    64;  ///< block of keys of which a query sees one: small, most of it is hidden
 
 /// Keys of segment s that make one block.
 inline index_t block_keys(const HostAttention& args, index_t s, index_t size) {
@@ -105,7 +107,27 @@ void each_key_block(const HostAttention& args, index_t size, F&& f) {
   }
 }
 
-/// How many blocks that makes.
+inline constexpr index_t sorted_keys =
+    64;  ///< keys of ascending positions that are worth a block of their own
+
+/// The same, but causal blocks of at least sorted_keys end where positions go back. In a prompt they do so
+/// behind the picture, whose newlines and first word stand earlier: one block for all of them would be
+/// skipped for no query.
+template <class F>
+void each_sorted_block(const HostAttention& args, index_t size, F&& f) {
+  for (index_t s = 0; s < args.count(); ++s) {
+    const HostSegment& g = args[s];
+    const index_t keys = g.keys.rows(), most = block_keys(args, s, size);
+    for (index_t begin = 0, end = 0; begin < keys; begin = end) {
+      end = std::min(begin + most, keys);
+      for (index_t i = begin + sorted_keys; g.visible == Visible::causal && i < end; ++i)
+        if (g.positions[i] < g.positions[i - 1]) end = i;
+      f(KeyBlock(args, g, begin, end - begin));
+    }
+  }
+}
+
+/// How many blocks each_key_block makes.
 inline index_t count_key_blocks(const HostAttention& args, index_t size) {
   index_t n = 0;
   for (index_t s = 0; s < args.count(); ++s) {
@@ -115,12 +137,13 @@ inline index_t count_key_blocks(const HostAttention& args, index_t size) {
   return n;
 }
 
-/// f(block) for blocks [range.begin, range.end) of them.
+/// each_key_block for blocks [range.begin, range.end) of them.
 template <class F>
 void each_key_block(const HostAttention& args, index_t size, Range range, F&& f) {
   index_t first = 0;  // number of the segment's first block
   for (index_t s = 0; s < args.count(); ++s) {
-    const index_t keys = args[s].keys.rows(), most = block_keys(args, s, size), blocks = (keys + most - 1) / most;
+    const index_t keys = args[s].keys.rows(), most = block_keys(args, s, size),
+                  blocks = (keys + most - 1) / most;
     for (index_t i = std::max<index_t>(range.begin - first, 0); i < std::min(range.end - first, blocks); ++i)
       f(KeyBlock(args, args[s], i * most, std::min(most, keys - i * most)));
     first += blocks;

@@ -81,3 +81,13 @@ TEST_CASE("attention_direct: scores that are not numbers show") {
   const Block found = p.found(1);
   for (index_t d = 0; d < 8; ++d) CHECK(std::isnan(found.in()(0, d)));
 }
+
+TEST_CASE("attention_direct: no queries, no keys") {
+  Problem none(1, 3, {2, 1, 4}, true);
+  none.add(3, Visible::all);
+  engine(2).attention(none.q.in().row_range(0, 0), none.q.view().row_range(0, 0), none.args);
+
+  Problem blind(1, 3, {2, 1, 4}, true);
+  blind.add(0, Visible::all);
+  for (const float v : {blind.found(1).in()(0, 0), blind.found(1).in()(0, 7)}) CHECK(v == 0.f);
+}

@@ -116,6 +116,7 @@ inline void join_units(const DirectQueries& all, float* memory, index_t units, i
 /// o = softmax(q k^T / sqrt(dim)) v over the visible keys, for few queries or large heads.
 inline void attention_direct(View<const float> q, View<float> o, const HostAttention& args,
                              const Scratch* scratch, Team threads) {
+  if (q.empty()) return;
   const Heads& heads = args.heads;
   PROXYV_CHECK(heads.query <= direct_heads, ShapeError, "attention: ", heads.query, " query heads, at most ",
                direct_heads, " for few queries or heads as large as these");

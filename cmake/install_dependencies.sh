@@ -44,9 +44,9 @@ need_header libfmt-dev fmt/core.h
 if [ "$wanted" = test ] || [ "$wanted" = bench ]; then
   need_header libbenchmark-dev benchmark/benchmark.h
   need_header libdnnl-dev dnnl.hpp
+  need_header libopenblas-dev cblas-openblas.h openblas/cblas-openblas.h
 fi
 if [ "$wanted" = bench ]; then
-  need_header libopenblas-dev cblas-openblas.h openblas/cblas-openblas.h
   need_header libblis-dev blis.h blis/blis.h
 fi
 if [ "$wanted" = test ]; then

@@ -2,7 +2,9 @@
 #include "proxyv/onednn.hpp"
 
 #include <cmath>
+#include <utility>
 
+#include "proxyv/backend/packed.hpp"
 #include "proxyv/backend/testing.hpp"
 #include "support/catch.hpp"
 
@@ -86,6 +88,27 @@ TEST_CASE("oneDNN engine: primitives are made once a shape; bf16 and f16 weights
   be.gemm(x.view, Weight<>(half.data(), DType::bf16, 20, 40), y.view, {});
   CHECK(be.primitives() == 2);
   CHECK(be.products() == Bf16Products::exact);
+}
+
+TEST_CASE("oneDNN engine: leaves weights in rows, and reads the CPU engine's panels by it") {
+  static_assert(PackOps<EigenBackend> && !PackOps<OneDnnBackend>);
+  OneDnnBackend be(options());
+  EigenBackend packer(options());
+  const Tensor x(9, 40, 0, 1), w(20, 40, 0, 2);
+  Buffer<std::byte> memory;
+  const auto keep = [&](Buffer<std::byte> made) {
+    memory = std::move(made);
+    return memory.data();
+  };
+  CHECK(packed_weight<OneDnnBackend>(be, Weight<>(w.view), keep).data() == w.view.data());
+  const Weight<> packed = packed_weight<EigenBackend>(packer, Weight<>(w.view), keep);
+  REQUIRE(packed.packed());
+  Tensor y(9, 20, 0, 3), wanted(9, 20, 0, 3);
+  be.gemm(x.view, packed, y.view, {});
+  CHECK(be.primitives() == 0);
+  be.gemm(x.view, Weight<>(w.view), wanted.view, {});
+  CHECK(be.primitives() == 1);
+  CHECK(worst(y, wanted) < 3e-6);
 }
 
 TEST_CASE("oneDNN engine: rounded products are those of rounded activations") {

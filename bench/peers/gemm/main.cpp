@@ -25,19 +25,48 @@ struct Options {
   Timing timing;
 };
 
+/// Our engine on each copy of a problem's weights, as they are or packed beforehand.
+class Ours {
+ public:
+  Ours(const Problem& p, DType type, bool pack)
+      : problem_(p), be_(HostOptions{.threads = p.threads}), x_(p.x.data(), p.shape.rows, p.shape.depth) {
+    for (index_t copy = 0; copy < p.copies; ++copy) {
+      const void* rows = type == DType::f32 ? static_cast<const void*>(p.weights(copy)) : p.weights16(copy);
+      const Weight<> w(rows, type, p.shape.cols, p.shape.depth);
+      weights_.push_back(
+          pack ? packed_weight<EigenBackend>(be_, w, [&](Buffer<std::byte> b) { return keep(b); }) : w);
+    }
+  }
+
+  void operator()(index_t copy) {
+    be_.gemm(x_, weights_[static_cast<std::size_t>(copy)],
+             {problem_.y.data(), problem_.shape.rows, problem_.shape.cols}, {});
+  }
+
+ private:
+  std::byte* keep(Buffer<std::byte>& memory) {
+    packed_.push_back(std::move(memory));
+    return packed_.back().data();
+  }
+
+  const Problem& problem_;
+  EigenBackend be_;
+  View<const float> x_;
+  std::vector<Weight<>> weights_;
+  std::vector<Buffer<std::byte>> packed_;
+};
+
 void add_our_methods(const Problem& p, std::vector<Method>& methods) {
-  HostOptions options;
-  options.threads = p.threads;
-  const auto be = std::make_shared<EigenBackend>(options);
-  const View<const float> x(p.x.data(), p.shape.rows, p.shape.depth);
-  const View<float> y(p.y.data(), p.shape.rows, p.shape.cols);
-  methods.push_back({.name = "proxyv f32", .beside = "", .run = [=, &p](index_t copy) {
-                       be->gemm(x, Weight<>(p.weights(copy), DType::f32, p.shape.cols, p.shape.depth), y, {});
-                     }});
-  methods.push_back({.name = "proxyv bf16 weights", .w_rounded = true, .run = [=, &p](index_t copy) {
-                       be->gemm(x, Weight<>(p.weights16(copy), DType::bf16, p.shape.cols, p.shape.depth), y,
-                                {});
-                     }});
+  for (const bool pack : {false, true})
+    for (const DType type : {DType::f32, DType::bf16}) {
+      const auto ours = std::make_shared<Ours>(p, type, pack);
+      const bool half = type == DType::bf16;
+      methods.push_back(
+          {.name = std::string("proxyv ") + (half ? "bf16 weights" : "f32") + (pack ? " packed" : ""),
+           .w_rounded = half,
+           .beside = half ? (pack ? "proxyv f32 packed" : "proxyv f32") : "",
+           .run = [ours](index_t copy) { (*ours)(copy); }});
+    }
 }
 
 const Row* find(const std::vector<Row>& rows, const std::string& name) {

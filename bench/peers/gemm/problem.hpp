@@ -89,7 +89,7 @@ struct Method {
   std::string name;  ///< "onednn matmul packed"
   Ceiling against = Ceiling::fma;
   bool x_rounded = false, w_rounded = false;  ///< what it takes in bf16
-  std::string beside = "proxyv f32";          ///< our method that it is compared with
+  std::string beside = "proxyv f32";          ///< our method that it is compared with; empty: none
   std::function<void(index_t copy)> run;      ///< y from weights of that copy
 };
 

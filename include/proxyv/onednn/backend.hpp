@@ -22,8 +22,9 @@ enum class Bf16Products : std::uint8_t {
 ///
 /// Unlike the other engines it allocates in ops: when a shape first comes up its primitive is made (tenths of
 /// a millisecond) and the scratchpad may grow; oneDNN takes a few small blocks on each call. Results may
-/// depend on the number of threads in their last bits. Without OpenMP in the program `threads` reaches
-/// EigenBackend's ops alone: oneDNN then uses as many as its own OpenMP pleases.
+/// depend on the number of threads in their last bits. A pool of the caller's serves EigenBackend's ops;
+/// oneDNN has OpenMP's threads. Without OpenMP in the program `threads` reaches EigenBackend's ops alone:
+/// oneDNN then uses as many as its own OpenMP pleases.
 class OneDnnBackend : public EigenBackend {
  public:
   /// swiglu takes a frame of so many rows, which plans count.
@@ -107,6 +108,7 @@ class OneDnnBackend : public EigenBackend {
   };
 
   bool takes(const Weight<>& w) const {
+    if (w.packed()) return false;
     return w.type() == DType::f32 || (w.type() == DType::bf16 && products_ == Bf16Products::rounded);
   }
 
@@ -114,7 +116,7 @@ class OneDnnBackend : public EigenBackend {
   Left operand(View<const float> x, DType weights) {
     if (weights == DType::f32) return {x.data(), x.stride(), x.rows()};
     if (rounded_.size() < x.size()) rounded_ = host_buffer<bf16>(x.size());
-    detail::parallel_for(threads(), x.rows(), [&](index_t i, int) {
+    detail::parallel_for(team(), x.rows(), [&](index_t i, int) {
       bf16* to = rounded_.data() + i * x.cols();
       for (index_t j = 0; j < x.cols(); ++j) to[j] = to_bf16(x(i, j));
     });

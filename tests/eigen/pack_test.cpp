@@ -89,7 +89,7 @@ TEST_CASE("pack: packed 16-bit panels widen to what rows give") {
     std::vector<float> wanted(static_cast<std::size_t>(panel_cols * depth)), found(wanted.size() + panel_cols);
     detail::pack_panel(detail::Operand::weight(w.weight), 0, panel_cols, 0, depth, wanted.data());
     std::vector<std::byte> memory(static_cast<std::size_t>(panel_cols * depth * 2));
-    detail::pack_weight_panel(w.weight, 0, memory.data());
+    detail::pack_weight_panel(detail::Operand::weight(w.weight), 0, panel_cols, 0, depth, memory.data());
     const auto packed = Weight<>::in_panels(memory.data(), type, panel_cols, depth, panel_cols);
     for (index_t from : {0, 2, 34}) {
       detail::pack_panel(detail::Operand::weight(packed), 0, panel_cols, from, depth - from, found.data());

@@ -21,14 +21,19 @@ namespace proxyv::inline v0 {
 /// Allocates at construction only: the workspace, and `private_bytes` of scratch.
 class EigenBackend : public HostStorage {
  public:
-  /// With the kernels of the highest level that this CPU has, unless a level is asked for.
-  explicit EigenBackend(const HostOptions& options, CpuLevel level = default_cpu_level())
+  /// With the kernels of the highest level that this CPU has, unless a level is asked for. Throws ArgumentError when
+  /// the CPU lacks the level, or the level lacks the precision.
+  explicit EigenBackend(const HostOptions& options, CpuLevel level = default_cpu_level(), Precision precision = Precision::f32)
       : HostStorage(options),
         level_(level),
+        precision_(precision),
         kernels_(&detail::kernels_of(level)),
         block_(host_buffer<float>(threads() * detail::Scratch::floats)),
         scratch_(host_buffer<detail::Scratch>(threads())) {
-    for (int t = 0; t < threads(); ++t) scratch_.data()[t] = {block_.data() + t * detail::Scratch::floats, kernels_};
+    const bool pairs = precision == Precision::bf16_products;
+    PROXYV_CHECK(!pairs || kernels_->tile_pairs != nullptr, ArgumentError, "engine: bf16 products want the level ",
+                 cpu_level_name(CpuLevel::avx512bf16), ", this engine has ", cpu_level_name(level));
+    for (int t = 0; t < threads(); ++t) scratch_.data()[t] = {block_.data() + t * detail::Scratch::floats, kernels_, pairs};
     detail::start_threads(team());
   }
 
@@ -39,6 +44,7 @@ class EigenBackend : public HostStorage {
   }
 
   CpuLevel level() const { return level_; }
+  Precision precision() const { return precision_; }
 
   /// PackOps. Panels are as wide as the level's tiles, so that only engines of the same level read them.
   index_t panel_rows() const { return kernels_->panel_cols; }
@@ -157,6 +163,7 @@ class EigenBackend : public HostStorage {
   }
 
   CpuLevel level_;
+  Precision precision_;
   const detail::CpuKernels* kernels_;
   Buffer<float> block_;
   Buffer<detail::Scratch> scratch_;

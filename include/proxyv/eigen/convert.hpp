@@ -15,6 +15,7 @@ inline float element_at(const std::byte* p) {
   return to_float(value);
 }
 
+inline void zero_bytes(std::byte* p, index_t bytes) { std::memset(p, 0, static_cast<std::size_t>(bytes)); }
 inline void copy_bytes(std::byte* to, const std::byte* from, int bytes) {
   std::memcpy(to, from, static_cast<std::size_t>(bytes));
 }

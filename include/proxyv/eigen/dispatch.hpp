@@ -20,11 +20,15 @@
 // clang-format off
 #define PROXYV_TARGET_BEGIN_AVX512 \
   _Pragma("clang attribute push(__attribute__((target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\"))), apply_to = function)")
+#define PROXYV_TARGET_BEGIN_AVX512BF16 \
+  _Pragma("clang attribute push(__attribute__((target(\"avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\"))), apply_to = function)")
 // clang-format on
 #define PROXYV_TARGET_END _Pragma("clang attribute pop")
 #else
 #define PROXYV_TARGET_BEGIN_AVX2 _Pragma("GCC push_options") _Pragma("GCC target(\"avx2,fma,f16c\")")
 #define PROXYV_TARGET_BEGIN_AVX512 \
   _Pragma("GCC push_options") _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\")")
+#define PROXYV_TARGET_BEGIN_AVX512BF16 \
+  _Pragma("GCC push_options") _Pragma("GCC target(\"avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\")")
 #define PROXYV_TARGET_END _Pragma("GCC pop_options")
 #endif

@@ -13,7 +13,6 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-inline constexpr index_t block_depth = 512;  ///< k per pass; also where sums are cut
 inline constexpr index_t block_rows = 240;   ///< rows of x packed at a time
 inline constexpr index_t block_cols = 1024;  ///< columns packed at a time
 
@@ -26,6 +25,7 @@ struct Scratch {
 
   float* base = nullptr;
   const CpuKernels* kernels = nullptr;    ///< what the ops work with
+  bool bf16_products = false;             ///< bf16 weights are multiplied as pairs, x rounded to bf16
   float* panels() const { return base; }  ///< 64-byte aligned
   float* rows() const { return base + panels_floats; }
 };
@@ -45,20 +45,28 @@ struct Target {
 class Panels {
  public:
   Panels(const Scratch& scratch, const Target* targets, int count)
-      : k_(*scratch.kernels), slot_(scratch.panels()), targets_(targets), count_(count), keep_(!std::all_of(targets, targets + count, packed)) {}
+      : k_(*scratch.kernels),
+        slot_(scratch.panels()),
+        targets_(targets),
+        count_(count),
+        keep_(!std::all_of(targets, targets + count, [](const Target& to) { return to.b.packed; })),
+        pairs_(scratch.bf16_products && std::all_of(targets, targets + count, [](const Target& to) { return to.b.bf16_weight(); })) {}
 
-  static bool packed(const Target& to) { return to.b.packed; }
+  /// Whether what the micro-kernel takes as floats are pairs of bf16.
+  bool pairs() const { return pairs_; }
 
   /// Columns [j, j + cols) of target i, steps [k0, k0 + steps). `fresh`: no earlier call had this j and k0.
   const float* get(int i, index_t j, index_t cols, index_t k0, index_t steps, bool fresh) const {
     const Target& to = targets_[i];
     const index_t width = k_.panel_cols;
-    if (to.b.in_place()) {
-      const void* floats = to.b.panel(to.first + j, k0, width);
-      return static_cast<const float*>(floats);
+    if (to.b.packed && (pairs_ || to.b.type == DType::f32)) {
+      const void* panel = to.b.panel(to.first + j, k0, width);
+      return static_cast<const float*>(panel);
     }
-    float* slot = slot_ + (keep_ ? (j * count_ + i * width) * steps : i * width * block_depth);
-    if (fresh || !keep_) k_.pack_panel(to.b, to.first + j, cols, k0, steps, slot);
+    float* slot = slot_ + (keep_ ? (j * count_ + i * width) * (pairs_ ? (steps + 1) / 2 : steps) : i * width * block_depth);
+    if (!fresh && keep_) return slot;
+    if (pairs_) k_.pack_weight_panel(to.b, to.first + j, cols, k0, steps, reinterpret_cast<std::byte*>(slot));
+    else k_.pack_panel(to.b, to.first + j, cols, k0, steps, slot);
     return slot;
   }
 
@@ -67,7 +75,7 @@ class Panels {
   float* slot_;
   const Target* targets_;
   int count_;
-  bool keep_;
+  bool keep_, pairs_;
 };
 
 /// x [rows, depth] times `cols` columns of each target; finish(row, rows, j, cols) when a tile is done in all of them.
@@ -78,15 +86,18 @@ void multiply(const float* x, index_t stride, index_t rows, index_t depth, float
   const CpuKernels& k = *scratch.kernels;
   const Panels panels(scratch, targets, count);
   const index_t blocks = (rows + block_rows - 1) / block_rows;
-  for (index_t k0 = 0; k0 < depth; k0 += block_depth) {
-    const index_t steps = std::min(block_depth, depth - k0);
+  const index_t together = panels.pairs() ? 2 : 1;  // steps of k that the micro-kernel takes at once
+  const auto pack_rows = panels.pairs() ? k.pack_row_pairs : k.pack_rows;
+  const auto tile = panels.pairs() ? k.tile_pairs : k.tile;
+  for (index_t k0 = 0; k0 < depth; k0 += together * block_depth) {
+    const index_t steps = std::min(together * block_depth, depth - k0), units = (steps + together - 1) / together;
     const bool add = k0 > 0 || beta != 0.f, last = k0 + steps == depth;
     for (index_t block = 0; block < blocks; ++block) {
       const Range range = share(rows, blocks, block);
       const Tiles tiles{range.size()};
       const float* from = x + range.begin * stride + k0;
       for (index_t t = 0; t < tiles.count(); ++t)
-        k.pack_rows(from + tiles.begin(t) * stride, stride, tiles.height(t), steps, scratch.rows() + tiles.begin(t) * steps);
+        pack_rows(from + tiles.begin(t) * stride, stride, tiles.height(t), steps, scratch.rows() + tiles.begin(t) * units);
       for (index_t j = 0; j < cols; j += k.panel_cols) {
         const index_t width = std::min<index_t>(k.panel_cols, cols - j);
         const float* panel[2];
@@ -94,8 +105,8 @@ void multiply(const float* x, index_t stride, index_t rows, index_t depth, float
         for (index_t t = 0; t < tiles.count(); ++t) {
           const index_t row = range.begin + tiles.begin(t);
           for (int i = 0; i < count; ++i)
-            k.tile(tiles.height(t), steps, scratch.rows() + tiles.begin(t) * steps, panel[i],
-                   targets[i].y + row * targets[i].stride + j, targets[i].stride, add, width);
+            tile(tiles.height(t), units, scratch.rows() + tiles.begin(t) * units, panel[i],
+                 targets[i].y + row * targets[i].stride + j, targets[i].stride, add, width);
           if (last) finish(row, tiles.height(t), j, width);
         }
       }

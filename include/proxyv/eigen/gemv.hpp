@@ -12,7 +12,7 @@ namespace detail {
 
 inline constexpr index_t gemv_rows = 16;    ///< most rows of x that come here
 inline constexpr int prefetch_bytes = 512;  ///< how far ahead a single run of weights is asked for
-inline constexpr int panel_prefetch = 2048;  ///< the same for packed weights
+inline constexpr int panel_prefetch = 8192;  ///< the same for packed weights
 
 #include "proxyv/eigen/level/gemv.inl"
 
@@ -22,8 +22,7 @@ inline void pack_weight(const CpuKernels& k, const Weight<>& w, const Weight<>& 
   const index_t panel = packed.panel(), panels = (w.rows() + panel - 1) / panel;
   const index_t bytes = panel * packed.stored_cols() * static_cast<index_t>(dtype_size(w.type()));
   parallel_for(threads, panels, [&](index_t i, int) {
-    std::fill_n(to + i * bytes, bytes, std::byte{0});
-    k.pack_weight_panel(w, i * panel, to + i * bytes);
+    k.pack_weight_panel(Operand::weight(w), i * panel, std::min(panel, w.rows() - i * panel), 0, w.cols(), to + i * bytes);
   });
 }
 

@@ -36,8 +36,7 @@ struct Operand {
   const std::byte* panel(index_t j, index_t k0, index_t panel_width) const {
     return data + (j * stride + k0 * panel_width) * static_cast<index_t>(dtype_size(type));
   }
-  /// Whether its panels are what the micro-kernel reads.
-  bool in_place() const { return packed && type == DType::f32; }
+  bool bf16_weight() const { return columns_are_rows && type == DType::bf16; }
 };
 
 /// Where a packed panel of `panel` rows holds element k of a row. Floats lie step by step, [k][row]; 16-bit elements in

@@ -11,6 +11,10 @@ inline void pack_rows(const float* x, index_t stride, int rows, index_t depth, f
   index_t k = 0;
   if constexpr (lanes > 1) {
     for (; k + short_lanes <= depth; k += short_lanes, out += short_lanes * rows) {
+      // The rows of the next tile, one cache line each.
+      if (k % 16 == 0) {
+        for (int row = 0; row < rows; ++row) __builtin_prefetch(x + (rows + row) * stride + k);
+      }
       ShortTranspose block[groups];
 #pragma GCC unroll 8
       for (int g = 0; g < groups; ++g) {
@@ -155,18 +159,22 @@ inline void pack_pairs(const std::byte* w, index_t stride_bytes, index_t depth, 
       copy_bytes(out + (k / 2 * panel_cols + i) * word, w + i * stride_bytes + k * 2, depth - k == 1 ? 2 : word);
 }
 
-/// Row `first` and those after it, as many as a panel has, in the panel's order (packed_at); `out` is zeroed.
-inline void pack_weight_panel(const Weight<>& w, index_t first, std::byte* out) {
-  const index_t cols = w.rows() - first < panel_cols ? w.rows() - first : panel_cols;
-  const auto size = static_cast<index_t>(dtype_size(w.type()));
-  const std::byte* from = static_cast<const std::byte*>(w.data()) + first * w.cols() * size;
-  if (w.type() == DType::f32) {
+/// Columns [j, j + cols) of a weight's rows, steps [k0, k0 + depth), in a packed panel's order (packed_at); what is
+/// missing of the panel is 0.
+inline void pack_weight_panel(const Operand& w, index_t j, index_t cols, index_t k0, index_t depth, std::byte* out) {
+  const auto size = static_cast<index_t>(dtype_size(w.type));
+  const index_t stored = depth + depth % 2;
+  const std::byte* from = w.data + (j * w.stride + k0) * size;
+  if (w.type == DType::f32) {
     void* floats = out;
-    return pack_panel_of<float>(from, w.cols(), cols, w.cols(), static_cast<float*>(floats));
+    pack_panel_of<float>(from, w.stride, cols, depth, static_cast<float*>(floats));
+    if (stored > depth) zero_bytes(out + depth * panel_cols * size, panel_cols * size);
+    return;
   }
-  index_t j = 0;
-  for (; j + lanes <= cols; j += lanes) pack_pairs(from + j * w.cols() * size, w.cols() * size, w.cols(), out + j * 2 * size);
-  for (; j < cols; ++j)
-    for (index_t k = 0; k < w.cols(); ++k)
-      copy_bytes(out + packed_at(w.type(), panel_cols, j, k) * size, from + (j * w.cols() + k) * size, 2);
+  if (cols < panel_cols || stored > depth) zero_bytes(out, panel_cols * stored * size);
+  index_t i = 0;
+  for (; i + lanes <= cols; i += lanes) pack_pairs(from + i * w.stride * size, w.stride * size, depth, out + i * 2 * size);
+  for (; i < cols; ++i)
+    for (index_t k = 0; k < depth; ++k)
+      copy_bytes(out + packed_at(w.type, panel_cols, i, k) * size, from + (i * w.stride + k) * size, 2);
 }

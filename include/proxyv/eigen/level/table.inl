@@ -25,4 +25,6 @@ inline constexpr CpuKernels kernels{
     .rms_norm_row = &rms_norm_row,
     .layer_norm_row = &layer_norm_row,
     .rotate_head = &rotate_head,
+    .pack_row_pairs = nullptr,
+    .tile_pairs = nullptr,
 };

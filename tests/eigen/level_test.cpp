@@ -51,7 +51,7 @@ TEST_CASE("level: PROXYV_CPU chooses, and what it does not name is refused") {
     CHECK(engine().level() == level);
   }
   const Asked asked("sse9");
-  CHECK_THROWS_WITH(engine(), ContainsSubstring("PROXYV_CPU: \"sse9\", wanted portable, avx2 or avx512"));
+  CHECK_THROWS_WITH(engine(), ContainsSubstring("PROXYV_CPU: \"sse9\", wanted portable, avx2, avx512 or avx512bf16"));
 }
 
 TEST_CASE("level: left alone, the highest that the CPU has") {

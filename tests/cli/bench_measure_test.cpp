@@ -86,9 +86,9 @@ TEST_CASE("variants: one's own decoder is one call, and is run") {
   CHECK(small::error_of<ArgumentError>([&] { variants.add<Mine>("mine", ""); }) ==
         "Variants: there is a variant \"mine\" already");
   const auto info = variants.info();
-  REQUIRE(info.size() == 10);
-  CHECK(info[9].has_start);
-  CHECK_FALSE(info[9].has_reduce);
+  REQUIRE(info.size() == 13);
+  CHECK(info[12].has_start);
+  CHECK_FALSE(info[12].has_reduce);
   CHECK(info[1].has_reduce);
   CHECK_FALSE(info[0].has_start);
   bench::RunnerOn<R> runner(variants);
@@ -105,7 +105,7 @@ TEST_CASE("variants: ours all run, studies and token reduction too") {
   std::vector<Case> all;
   for (const auto& v : runner.variants())
     all.push_back({v.name, v.has_start ? 1 : -1, v.has_reduce ? 2 : -1});
-  REQUIRE(all.size() == 9);
+  REQUIRE(all.size() == 12);
   runner.prepare(workload(), all);
   const double plain = runner.run(all[0]).paper_flops;
   for (std::size_t i = 1; i < all.size(); ++i) {
@@ -113,4 +113,38 @@ TEST_CASE("variants: ours all run, studies and token reduction too") {
     CHECK(r.layer_ms.size() == 3);
     CHECK(r.paper_flops < plain);
   }
+}
+
+TEST_CASE("measure: the encoder's stage, whole and with VisionZip") {
+  bench::RunnerOn<R> runner(bench::standard_variants<R>());
+  auto w = workload();
+  w.encoder = "tiny";
+  const std::vector<Case> all{
+      {"plain"}, {"vision-zip"}, {"zip-learned", 1, 2}, {"light-mlp", 1}, {"light-mlp", 0}};
+  runner.prepare(w, all);
+  std::vector<bench::Result> results;
+  for (const Case& c : all) results.push_back(runner.run(c));
+  for (const auto& r : results) {
+    CHECK(r.encode.ms.size() == 3);
+    CHECK(r.encode_flops > 0.0);
+  }
+  CHECK(results[0].vision == 2 * 16);
+  CHECK(results[1].vision == 2 * 6);  // 221 of 576, of 16
+  CHECK(results[2].vision == 2 * 6);
+  CHECK(results[2].proxies == 2);
+  CHECK(results[1].encode_flops < results[0].encode_flops);  // the projector has fewer rows
+  CHECK(results[1].prefill_flops < results[0].prefill_flops);
+  CHECK(results[4].prefill_flops < results[3].prefill_flops);
+
+  w.crops = 0;
+  runner.prepare(w, {{"plain"}});
+  CHECK(runner.run({"plain"}).encode.empty());
+}
+
+TEST_CASE("measure: the encoder by name") {
+  CHECK(bench::encoder_config("none", 24).layers == 0);
+  CHECK(bench::encoder_config("clip-l", 24).image_size == 336);
+  CHECK(bench::encoder_config("tiny", 4).patches() == 16);
+  CHECK(small::error_of<ArgumentError>([] { bench::encoder_config("huge", 4); }) ==
+        "--encoder \"huge\", wanted none, clip-l or tiny");
 }

@@ -110,6 +110,23 @@ TEST_CASE("compare: a slowdown within the noise is none") {
   CHECK_FALSE(c.slowdown(0.05));
 }
 
+TEST_CASE("compare: the encoder's stage, where both runs have it") {
+  auto before = run({result({"plain"}, {10}), result({"proxyv", 1, 2}, {5})});
+  before.results[0].encode.ms = {4, 4};
+  auto now = before;
+  now.results[0].encode.ms = {6, 6};
+  now.results[1].encode.ms = {6, 6};
+  const auto then = saved(before);
+  CHECK(then.results[0].encode_ms == 4.0);
+  const auto c = bench::compare(then, now);
+  REQUIRE(c.changes.size() == 3);
+  CHECK(c.changes[0].what == "plain: encoder");
+  CHECK(c.changes[0].verdict() == Verdict::slower);
+  now.workload.encoder = "tiny";
+  CHECK(small::error_of<ArgumentError>([&] { bench::compare(then, now); }) ==
+        "--compare: encoder was \"none\", is \"tiny\"; the times mean different things");
+}
+
 TEST_CASE("compare: runs of different workloads are refused") {
   const auto then = saved(run({result({"plain"}, {10})}));
   auto now = run({result({"plain"}, {10})});
@@ -145,11 +162,56 @@ TEST_CASE("old runs: what is none is refused, naming the field") {
 TEST_CASE("csv: a line per case under its names") {
   const auto text = bench::run_csv(run({result({"plain"}, {10, 10}, {2}), result({"proxyv", 1, 2}, {5})}));
   CHECK(text ==
-        "variant,start_layer,reduce,prefill_ms,prefill_spread,decode_ms,decode_spread,prefill_gflop,paper_"
+        "variant,start_layer,reduce,encode_ms,prefill_ms,prefill_spread,decode_ms,decode_spread,prefill_"
+        "gflop,paper_"
         "gflop,"
         "prefill_gflop_per_s,vision,proxies,rows\n"
-        "plain,,,10,0,2,0,2,3,200,100,0,120\n"
-        "proxyv,1,2,5,0,,,2,3,400,100,0,120\n");
+        "plain,,,,10,0,2,0,2,3,200,100,0,120\n"
+        "proxyv,1,2,,5,0,,,2,3,400,100,0,120\n");
+}
+
+namespace {
+
+/// What is wrong with a page's tags: each closed in its turn, attributes in quotes; empty when nothing is.
+std::string fault_of_tags(const std::string& page) {
+  std::vector<std::string> open;
+  for (std::size_t at = page.find('<'); at != std::string::npos; at = page.find('<', at)) {
+    bool quoted = false;
+    std::size_t end = at + 1;
+    for (; end < page.size() && (quoted || page[end] != '>'); ++end) {
+      if (page[end] == '"') quoted = !quoted;
+      else if (page[end] == '<') return "< in a tag: " + page.substr(at, 40);
+    }
+    if (end == page.size()) return "not ended: " + page.substr(at, 40);
+    const std::string tag = page.substr(at + 1, end - at - 1);
+    const std::string name = tag.substr(0, tag.find_first_of(" /", 1));
+    at = end;
+    if (tag[0] == '!' || tag.back() == '/' || name == "meta") continue;
+    if (tag[0] != '/') {
+      open.push_back(name);
+    } else if (open.empty() || "/" + open.back() != tag) {
+      return tag + " closes " + (open.empty() ? "nothing" : open.back());
+    } else {
+      open.pop_back();
+    }
+  }
+  return open.empty() ? "" : open.back() + " is never closed";
+}
+
+}  // namespace
+
+TEST_CASE("report: its tags, those of the plots too, are in order") {
+  CHECK(fault_of_tags("<p>a<br/></p>").empty());
+  CHECK(fault_of_tags("<p><b></p></b>") == "/p closes b");
+  CHECK(fault_of_tags("<p>") == "p is never closed");
+  CHECK(fault_of_tags("<p a=\"x>").rfind("not ended", 0) == 0);
+  auto r = run({result({"plain"}, {10, 10}, {2}), result({"a \"<b>\" & c", 1, 2}, {5})});
+  r.workload.model = "<i>";
+  CHECK(fault_of_tags(bench::report_html(r)).empty());
+  CHECK(bench::report_html(r).find("encoder and projector") == std::string::npos);
+  r.results[0].encode.ms = {3, 3};
+  CHECK(fault_of_tags(bench::report_html(r)).empty());
+  CHECK(bench::report_html(r).find("encoder and projector") != std::string::npos);
 }
 
 TEST_CASE("report: one page, nothing from elsewhere, five plots, text that stays text") {

@@ -62,6 +62,9 @@ inline Comparison compare(const OldRun& then, const Run& now) {
     }
     matched[static_cast<std::size_t>(old - then.results.begin())] = true;
     const std::string name = r.setting.name();
+    if (old->encode_ms > 0.0 && !r.encode.empty())
+      out.changes.push_back({name + ": encoder", old->encode_ms, r.encode.median(),
+                             std::max({floor, old->encode_noise, r.encode.noise()})});
     out.changes.push_back({name + ": prefill", old->prefill_ms, r.prefill.median(),
                            std::max({floor, old->prefill_noise, r.prefill.noise()})});
     if (old->decode_ms > 0.0 && !r.decode.empty())

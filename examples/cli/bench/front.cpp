@@ -111,14 +111,15 @@ Run measure(const FrontOptions& o, Runner& runner) {
 
 void print_table(const Run& run) {
   std::vector<std::vector<std::string>> rows{
-      {"case", "prefill ms", "±", "token ms", "GFLOP", "GFLOP/s", "of best"}};
+      {"case", "encoder ms", "prefill ms", "±", "token ms", "GFLOP", "GFLOP/s", "of best"}};
   for (const Result& r : run.results) {
     const double ms = r.prefill.median();
-    rows.push_back(
-        {r.setting.name(), fmt::format("{:.3f}", ms), fmt::format("{:.1f} %", 100.0 * r.prefill.spread()),
-         r.decode.empty() ? "-" : fmt::format("{:.3f}", r.decode.median()),
-         fmt::format("{:.2f}", r.prefill_flops / 1e9), fmt::format("{:.1f}", r.prefill_flops / ms / 1e6),
-         fmt::format("{:.0f} %", 1e5 * r.prefill_flops / ms / run.ceilings.gemm_flops)});
+    rows.push_back({r.setting.name(), r.encode.empty() ? "-" : fmt::format("{:.3f}", r.encode.median()),
+                    fmt::format("{:.3f}", ms), fmt::format("{:.1f} %", 100.0 * r.prefill.spread()),
+                    r.decode.empty() ? "-" : fmt::format("{:.3f}", r.decode.median()),
+                    fmt::format("{:.2f}", r.prefill_flops / 1e9),
+                    fmt::format("{:.1f}", r.prefill_flops / ms / 1e6),
+                    fmt::format("{:.0f} %", 1e5 * r.prefill_flops / ms / run.ceilings.gemm_flops)});
   }
   fmt::print(
       "{}\nMedian of {}. Between the two rounds a case's median moved by {:.1f} %, at most {:.1f} %.\n",
@@ -168,6 +169,10 @@ void add_bench_options(CLI::App& app, FrontOptions& o) {
   app.add_option("--decode", o.workload.decode, "Tokens generated after the prompt")
       ->capture_default_str()
       ->check(CLI::Range(0, 1 << 20));
+  app.add_option("--encoder", o.workload.encoder,
+                 "The stage before: none, clip-l (24 layers of 1024), tiny (4 of 64)")
+      ->capture_default_str()
+      ->check(CLI::IsMember({"none", "clip-l", "tiny"}));
   app.add_option("--engine", o.workload.engine, "eigen (CPU) or cuda (GPU)")
       ->capture_default_str()
       ->check(CLI::IsMember({"eigen", "cuda"}));

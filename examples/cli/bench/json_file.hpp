@@ -23,32 +23,23 @@ inline Json samples_json(const Samples& s) {
 /// What two runs must share for their times to mean the same.
 inline Json workload_json(const Workload& w) {
   const pv::RuntimeConfig& c = w.config;
-  return {{"model", w.model},
-          {"engine", w.engine},
-          {"element", w.element},
-          {"weights", w.weights},
-          {"threads", w.threads},
-          {"crops", w.crops},
-          {"text", w.text},
-          {"decode", w.decode},
-          {"hidden", c.hidden},
-          {"layers", c.layers},
-          {"heads", c.heads},
-          {"kv_heads", c.kv_heads},
-          {"head_dim", c.head_dim},
-          {"ffn", c.ffn},
-          {"vocab", c.vocab},
-          {"crop_side", c.crop_side},
-          {"update_inner", c.update_inner}};
+  return {{"model", w.model},       {"engine", w.engine},       {"element", w.element},
+          {"weights", w.weights},   {"threads", w.threads},     {"crops", w.crops},
+          {"text", w.text},         {"decode", w.decode},       {"encoder", w.encoder},
+          {"hidden", c.hidden},     {"layers", c.layers},       {"heads", c.heads},
+          {"kv_heads", c.kv_heads}, {"head_dim", c.head_dim},   {"ffn", c.ffn},
+          {"vocab", c.vocab},       {"crop_side", c.crop_side}, {"update_inner", c.update_inner}};
 }
 
 inline Json result_json(const Result& r) {
   return {{"variant", r.setting.variant},
           {"start_layer", r.setting.start_layer},
           {"reduce", r.setting.reduce},
+          {"encode", samples_json(r.encode)},
           {"prefill", samples_json(r.prefill)},
           {"decode", samples_json(r.decode)},
           {"layer_ms", r.layer_ms},
+          {"encode_flops", r.encode_flops},
           {"prefill_flops", r.prefill_flops},
           {"paper_flops", r.paper_flops},
           {"prefill_bytes", r.prefill_bytes},
@@ -76,7 +67,8 @@ inline Json run_json(const Run& run) {
 
 inline std::string run_csv(const Run& run) {
   std::string out =
-      "variant,start_layer,reduce,prefill_ms,prefill_spread,decode_ms,decode_spread,prefill_gflop,paper_"
+      "variant,start_layer,reduce,encode_ms,prefill_ms,prefill_spread,decode_ms,decode_spread,prefill_gflop,"
+      "paper_"
       "gflop,"
       "prefill_gflop_per_s,vision,proxies,rows\n";
   const auto number = [](double v) {
@@ -89,6 +81,7 @@ inline std::string run_csv(const Run& run) {
     out += r.setting.variant + "," +
            (r.setting.start_layer < 0 ? "" : std::to_string(r.setting.start_layer)) + "," +
            (r.setting.reduce < 0 ? "" : std::to_string(r.setting.reduce));
+    out += r.encode.empty() ? "," : "," + number(r.encode.median());
     for (const double v : {r.prefill.median(), r.prefill.spread()}) out += "," + number(v);
     out += decoded ? "," + number(r.decode.median()) + "," + number(r.decode.spread()) : ",,";
     for (const double v :
@@ -110,6 +103,7 @@ inline void write_text(const std::string& path, const std::string& text) {
 /// What a comparison needs of an earlier run.
 struct OldResult {
   Case setting;
+  double encode_ms = 0.0, encode_noise = 0.0;  ///< 0: not measured
   double prefill_ms = 0.0, prefill_noise = 0.0;
   double decode_ms = 0.0, decode_noise = 0.0;  ///< 0: not measured
 };
@@ -166,6 +160,7 @@ inline OldRun parse_old_run(const std::string& text, const std::string& path) {
     old.setting.variant = r["variant"].get<std::string>();
     old.setting.start_layer = static_cast<index_t>(detail::number_of(r, "start_layer", -1.0, path));
     old.setting.reduce = static_cast<index_t>(detail::number_of(r, "reduce", -1.0, path));
+    if (r.contains("encode")) detail::read_samples(r, "encode", old.encode_ms, old.encode_noise, path);
     detail::read_samples(r, "prefill", old.prefill_ms, old.prefill_noise, path);
     detail::read_samples(r, "decode", old.decode_ms, old.decode_noise, path);
     PROXYV_CHECK(old.prefill_ms > 0.0, pv::LoadError, path, ": prefill: wanted an object, found null");

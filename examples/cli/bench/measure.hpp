@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "../make_engine.hpp"
+#include "encoder_stage.hpp"
 #include "proxyv/model/lmm.hpp"
 #include "proxyv/model/random.hpp"
 #include "proxyv/model/session.hpp"
@@ -80,9 +81,12 @@ class Measure {
     const pv::DType type = w.weights == "f32"   ? pv::DType::f32
                            : w.weights == "f16" ? pv::DType::f16
                                                 : pv::DType::bf16;
-    const pv::RandomOptions random{.seed = 1, .type = type};
-    pv::detail::RandomVisitor<B, B> fill(loader_, random, store_);
+    random_ = {.seed = 1, .type = type, .pack = true};  // as models are loaded
+    pv::detail::RandomVisitor<B, B> fill(loader_, random_, store_);
     pv::for_each_tensor<B>(most_, weights_, true, fill);
+    const pv::ClipConfig clip = encoder_config(w.encoder, w.config.crop_side);
+    if (clip.layers > 0 && w.crops > 0)
+      encoder_ = std::make_unique<EncoderStage<B>>(loader_, clip, w.config.hidden, random_);
     loader_.sync();
   }
 
@@ -103,6 +107,7 @@ class Measure {
     Result out;
     out.setting = c;
     fill_costs(model, layout, out);
+    encode(config.reduction.zip, out);
     B be = cli::make_engine<B>(work_.threads, pv::workspace_bytes(model, layout, 1));
     pv::Buffer<pv::Elem<B>, pv::SpaceOf<B>> features = random_features(be, layout.vision(), config.hidden);
     const pv::Prompt<B> prompt{layout, features.matrix(layout.vision(), config.hidden)};
@@ -125,6 +130,37 @@ class Measure {
  private:
   static constexpr std::size_t fold_workspace = std::size_t{256} << 20;
 
+  /// The picture's way to the decoder.
+  void encode(const pv::ZipSettings& zip, Result& out) const {
+    if (encoder_ == nullptr) return;
+    const pv::Cost cost = encoder_->cost(work_.crops, zip);
+    out.encode_flops = cost.flops();
+    B be = cli::make_engine<B>(work_.threads, cost.workspace);
+    const index_t rows = work_.crops * encoder_->config().patches(), width = encoder_->config().patch_width();
+    const auto patches = random_features(be, rows, width);
+    const index_t tokens = encoder_->tokens(work_.crops, zip);
+    auto to = be.template alloc<pv::Elem<B>>(tokens * work_.config.hidden);
+    const auto work = [&] {
+      (*encoder_)(be, patches.matrix(rows, width), to.matrix(tokens, work_.config.hidden), zip);
+    };
+    for (int i = 0; i < work_.warm_up; ++i) work();
+    for (int i = 0; i < work_.repetitions; ++i) out.encode.ms.push_back(time_ms(be, work));
+  }
+
+  /// Weights of the light MLPs, made when a case first wants them: those of the last layers first needed.
+  void make_lights(const pv::RuntimeConfig& config) {
+    const auto count = static_cast<std::size_t>(config.layers - config.proxy_start);
+    pv::detail::RandomVisitor<B, B> fill(loader_, random_, store_);
+    for (std::size_t i = weights_.lights.size(); i < count; ++i) {
+      const std::string name = "light." + std::to_string(i) + ".";
+      auto& light = weights_.lights.emplace_back();
+      fill.matrix(name + "input", light.input, config.update_inner, config.hidden);
+      fill.matrix(name + "mix", light.mix, config.update_inner, config.update_inner);
+      fill.matrix(name + "out", light.out, config.hidden, config.update_inner);
+    }
+    loader_.sync();
+  }
+
   template <class Model>
   pv::RuntimeConfig config_of(const Case& c) const {
     pv::RuntimeConfig config = work_.config;
@@ -139,8 +175,11 @@ class Measure {
   }
 
   template <class Model>
-  pv::DecoderWeights<B> weights_of(const pv::RuntimeConfig& config) const {
+  pv::DecoderWeights<B> weights_of(const pv::RuntimeConfig& config) {
+    if (config.study.light_mlp) make_lights(config);
     pv::DecoderWeights<B> w = weights_;
+    w.lights.resize(config.study.light_mlp ? static_cast<std::size_t>(config.layers - config.proxy_start)
+                                           : 0);
     const auto updates = config.layers - config.proxy_start;
     w.updates.assign(weights_.updates.end() - std::min<std::ptrdiff_t>(updates, std::ssize(weights_.updates)),
                      weights_.updates.end());
@@ -178,8 +217,10 @@ class Measure {
   Workload work_;
   pv::RuntimeConfig most_;
   B loader_;
+  pv::RandomOptions random_;
   pv::WeightStore<B> store_;
   pv::DecoderWeights<B> weights_;
+  std::unique_ptr<EncoderStage<B>> encoder_;
 };
 
 /// The engine's best product and its fastest copy, the best of five.

@@ -1,6 +1,7 @@
 // A run as one HTML page that needs nothing else: a table, and plots as SVG inside it.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <string>
 #include <vector>
@@ -115,17 +116,22 @@ inline svg::Svg roofline(const Run& run) {
                       series);
 }
 
-/// Prefill and the generated tokens, per case.
+/// The picture, where there is an encoder, the prefill and the generated tokens, per case.
 inline svg::Svg stage_bars(const Run& run) {
   std::vector<std::string> bars;
+  plot::Series encode{.name = "encoder and projector", .colour = svg::orange};
   plot::Series prefill{.name = "prefill", .colour = svg::blue};
   plot::Series decode{.name = std::to_string(run.workload.decode) + " tokens", .colour = svg::green};
   for (const Result& r : run.results) {
     bars.push_back(r.setting.label());
+    encode.y.push_back(r.encode.empty() ? 0.0 : r.encode.median());
     prefill.y.push_back(r.prefill.median());
     decode.y.push_back(r.decode.empty() ? 0.0 : r.decode.median() * static_cast<double>(run.workload.decode));
   }
-  return plot::stacked_bars({.title = "Stages", .x = "case", .y = "ms"}, bars, {prefill, decode});
+  std::vector<plot::Series> stages{prefill, decode};
+  if (std::any_of(run.results.begin(), run.results.end(), [](const Result& r) { return !r.encode.empty(); }))
+    stages.insert(stages.begin(), encode);
+  return plot::stacked_bars({.title = "Stages", .x = "case", .y = "ms"}, bars, stages);
 }
 
 inline std::string report_html(const Run& run) {
@@ -135,6 +141,7 @@ inline std::string report_html(const Run& run) {
   for (const Result& r : run.results) {
     rows += "<tr>";
     cell(r.setting.name());
+    cell(r.encode.empty() ? "-" : detail::fixed(r.encode.median(), 3) + " ms");
     cell(detail::fixed(r.prefill.median(), 3) + " ms ± " + detail::fixed(100.0 * r.prefill.spread(), 1) +
          " %");
     cell(r.decode.empty() ? "-"
@@ -169,7 +176,8 @@ inline std::string report_html(const Run& run) {
                       "median moved by " +
                       detail::fixed(100.0 * run.noise(), 1) + " %, at most " +
                       detail::fixed(100.0 * run.worst_noise(), 1) + " %.") +
-         "</p>\n<table><tr><th>case</th><th>prefill</th><th>decode, per token</th><th>GFLOP as "
+         "</p>\n<table><tr><th>case</th><th>encoder</th><th>prefill</th><th>decode, per token</th><th>GFLOP "
+         "as "
          "run</th><th>GFLOP as the paper counts</th>"
          "<th>GFLOP/s</th><th>of best product</th></tr>\n" +
          rows + "</table>\n" + plots + "</body></html>\n";

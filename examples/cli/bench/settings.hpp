@@ -22,7 +22,8 @@ struct Workload {
   index_t crops = 5, text = 50;  ///< of the prompt
   index_t decode = 8;            ///< tokens generated after it
   std::string engine = "eigen", element = "f32", weights = "f32";
-  int threads = 1;  ///< of the eigen engine
+  std::string encoder = "none";  ///< of the stage before the decoder
+  int threads = 1;               ///< of the eigen engine
   int warm_up = 1, repetitions = 5;
 };
 

@@ -57,7 +57,16 @@ class Variants {
   std::vector<Entry> entries_;
 };
 
-/// Ours: plain, ProxyV, the paper's studies, and the reductions that drop tokens between layers.
+/// VisionZip as its authors set it for crops of 24 x 24 (191 and 30 tokens), in proportion for others.
+inline pv::ZipSettings zip_for(const pv::RuntimeConfig& c) {
+  const pv::ZipSettings authors;
+  const auto part = [&](index_t of) {
+    return std::max<index_t>(1, (of * c.crop_side * c.crop_side + 288) / 576);
+  };
+  return {part(authors.dominant), part(authors.contextual), pv::ZipLayout::crop_major};
+}
+
+/// Ours: plain, ProxyV, the paper's studies, and the reductions of tokens in the encoder and between layers.
 template <class B>
 Variants<B> standard_variants() {
   Variants<B> v;
@@ -72,6 +81,24 @@ Variants<B> standard_variants() {
   study("attn-drop", "attention of vision tokens dropped", pv::Study::attn_skip_drop);
   study("attn-keep", "attention of vision tokens skipped, own value kept", pv::Study::attn_skip_keep);
   study("attn-ffn", "attention and FFN of vision tokens skipped", pv::Study::attn_ffn_skip);
+  v.template add<pv::StudyDecoder<B>>(
+      "light-mlp", "attention and FFN of vision tokens skipped, a light MLP in their place",
+      {.adjust = [](pv::RuntimeConfig& c, const Case&) {
+        c.study = {.kind = pv::Study::attn_ffn_skip, .light_mlp = true};
+        c.update_inner = std::max<index_t>(1, c.hidden / 4);  // the paper's
+      }});
+  if constexpr (pv::RankOps<B> && pv::MergeOps<B>) {
+    v.template add<pv::PlainDecoder<B>>("vision-zip", "VisionZip: 221 of 576 tokens leave the encoder",
+                                        {.has_start = false, .adjust = [](pv::RuntimeConfig& c, const Case&) {
+                                           c.reduction.zip = zip_for(c);
+                                         }});
+    v.template add<pv::LearnedProxyDecoder<B>>(
+        "zip-learned", "the same, then ProxyV with learned proxies",
+        {.adjust = [](pv::RuntimeConfig& c, const Case&) {
+          c.reduction.zip = zip_for(c);
+          c.crop_proxies = std::max<index_t>(1, c.reduction.zip.tokens() / (c.proxy_factor * c.proxy_factor));
+        }});
+  }
   if constexpr (pv::RankOps<B>) {
     const auto dropping = [&](const char* name, const char* about, bool has_start, auto&& schedule) {
       v.template add<pv::ReducedDecoder<B>>(

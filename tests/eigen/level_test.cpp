@@ -27,7 +27,7 @@ struct Asked {
   }
 };
 
-constexpr CpuLevel every_level[] = {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx512};
+constexpr CpuLevel every_level[] = {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx512, CpuLevel::avx512bf16};
 
 }  // namespace
 

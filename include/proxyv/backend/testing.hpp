@@ -16,6 +16,7 @@
 #include <limits>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -30,6 +31,7 @@ namespace testing {
 struct Options {
   std::uint64_t seed = 1;
   int rounds = 12;  ///< random cases per op
+  double products = 0.0;  ///< added to the bounds of gemm and swiglu, for engines that round what they multiply
 };
 
 /// One comparison with the judge. `error` is the largest difference relative to the judge's largest
@@ -79,7 +81,8 @@ class Suite {
       : be_(be),
         judge_(HostOptions{.workspace_bytes = 1 << 20}),
         random_(options.seed),
-        rounds_(options.rounds) {}
+        rounds_(options.rounds),
+        products_(options.products) {}
 
   Report run() {
     repeat([&] { storage(); });
@@ -153,7 +156,9 @@ class Suite {
   /// Compares the engine's block with the judge's, gaps included.
   void judge(const char* op, std::string text, Tensor<B>& y, double in_float) {
     for (float& v : y.host) v = to_float(from_float<T>(v));
-    add(op, std::move(text), relative_error(y.host, y.received()), bound_for<T>(in_float));
+    const std::string_view name = op;
+    const double more = name == "gemm" || name == "swiglu" ? products_ : 0.0;
+    add(op, std::move(text), relative_error(y.host, y.received()), bound_for<T>(in_float) + more);
   }
   /// The call must throw E.
   template <class E, class F>
@@ -374,6 +379,7 @@ class Suite {
   ReferenceBackend judge_;
   Random random_;
   int rounds_, round_ = 0;
+  double products_ = 0.0;
   Report report_;
 };
 

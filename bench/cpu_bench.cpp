@@ -2,6 +2,7 @@
 // answer.
 //
 //   cpu_bench --benchmark_filter='^gemm/vicuna-7b' [--threads=1,2] [--repetitions=5] [--seconds=0.1]
+//   [--patience=1]
 //             [--receipts=examples/receipts] [--questions-out=FOLDER]
 //             [--benchmark_out=ours.json --benchmark_out_format=json]
 //
@@ -20,6 +21,7 @@
 
 #include "bench/cpu/suites.hpp"
 #include "examples/cli/bench/machine.hpp"
+#include "proxyv/eigen/level.hpp"
 
 namespace {
 
@@ -59,6 +61,8 @@ Settings settings_from(int& count, char** words) {
       s.repetitions = number<std::size_t>(value("--repetitions="), "--repetitions", 1);
     else if (word.starts_with("--seconds="))
       s.seconds = number<double>(value("--seconds="), "--seconds", 0.0);
+    else if (word.starts_with("--patience="))
+      s.patience = number<double>(value("--patience="), "--patience", 0.0);
     else if (word.starts_with("--receipts=")) s.receipts = value("--receipts=");
     else if (word.starts_with("--questions-out=")) s.questions_out = value("--questions-out=");
     else words[left++] = words[i];

@@ -48,6 +48,7 @@ if [ "$wanted" = test ] || [ "$wanted" = bench ]; then
 fi
 if [ "$wanted" = bench ]; then
   need_header libblis-dev blis.h blis/blis.h
+  if [ ! -e /usr/lib/python3/dist-packages/torch ]; then missing+=(python3-torch); fi
 fi
 if [ "$wanted" = test ]; then
   need_header catch2 catch2/catch.hpp catch2/catch_all.hpp

@@ -27,6 +27,7 @@ struct Settings {
   std::vector<int> threads;
   std::size_t repetitions = 5;
   double seconds = 0.1;                        ///< a repetition lasts at least
+  double patience = 1.0;                       ///< seconds to wait before one while others use the machine
   std::string receipts = "examples/receipts";  ///< the embedded model's checkpoints
   std::string questions_out{};  ///< where its questions are written down for a peer; empty: nowhere
 };
@@ -79,6 +80,7 @@ inline Summary measure(const Settings& s, const Amount& amount, int threads, con
   std::vector<Repetition> all;
   std::size_t quiet = 0;
   while (quiet < s.repetitions && all.size() < 2 * s.repetitions) {
+    if (s.patience > 0.0) Others::wait(s.patience);
     all.push_back(repeat(call, calls, amount.against, threads));
     quiet += all.back().others < Others::disturbing ? 1 : 0;
   }

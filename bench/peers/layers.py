@@ -6,6 +6,7 @@ projections are one product, gate and up another. Attention reads the fresh keys
 [1, kv_heads, capacity, head_dim] is only written.
 """
 
+import functools
 import types
 
 import torch
@@ -15,6 +16,27 @@ try:
     from torch.nn.attention.flex_attention import flex_attention
 except ImportError:  # an old PyTorch can still check the other functions on a CPU
     flex_attention = None
+
+
+def eager_attention(q, k, v, attn_mask=None, is_causal=False, enable_gqa=False):
+    """F.scaled_dot_product_attention in single steps, in place where that saves memory traffic."""
+    if enable_gqa:
+        k, v = (t.repeat_interleave(q.shape[-3] // k.shape[-3], -3) for t in (k, v))
+    scores = (q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)
+    if is_causal:
+        attn_mask = causal_mask(q.shape[-2], k.shape[-2], q.dtype)
+    if attn_mask is not None:
+        scores += attn_mask
+    return torch.softmax(scores, -1) @ v
+
+
+@functools.lru_cache(maxsize=4)
+def causal_mask(queries, keys, dtype):
+    return torch.full((queries, keys), float("-inf"), dtype=dtype).triu_(keys - queries + 1)
+
+
+# PyTorch before 2.0 has no fused one.
+attend = getattr(F, "scaled_dot_product_attention", eager_attention)
 
 
 def rms_norm(x, gain, eps):
@@ -54,14 +76,12 @@ def make_layers(sizes, prompt):
 
     def causal(q, k, v):
         shared = {"enable_gqa": True} if sizes.group > 1 else {}
-        return F.scaled_dot_product_attention(q, k, v, is_causal=True, **shared)
+        return attend(q, k, v, is_causal=True, **shared)
 
     def masked(q, k, v, mask):
         """Heads that share keys become further query rows: no copy of keys and values."""
         rows = q.shape[2]
-        o = F.scaled_dot_product_attention(
-            q.reshape(1, sizes.kv_heads, -1, sizes.head_dim), k, v, attn_mask=mask
-        )
+        o = attend(q.reshape(1, sizes.kv_heads, -1, sizes.head_dim), k, v, attn_mask=mask)
         return o.reshape(1, sizes.heads, rows, sizes.head_dim)
 
     def plain(x, h, qkv, out, gain_ffn, gate_up, down, next_gain, cosines, sines, keys, values):

@@ -28,8 +28,10 @@ struct Options {
 /// Our engine on each copy of a problem's weights, as they are or packed beforehand.
 class Ours {
  public:
-  Ours(const Problem& p, DType type, bool pack)
-      : problem_(p), be_(HostOptions{.threads = p.threads}), x_(p.x.data(), p.shape.rows, p.shape.depth) {
+  Ours(const Problem& p, DType type, bool pack, Precision precision)
+      : problem_(p),
+        be_(HostOptions{.threads = p.threads}, default_cpu_level(), precision),
+        x_(p.x.data(), p.shape.rows, p.shape.depth) {
     for (index_t copy = 0; copy < p.copies; ++copy) {
       const void* rows = type == DType::f32 ? static_cast<const void*>(p.weights(copy)) : p.weights16(copy);
       const Weight<> w(rows, type, p.shape.cols, p.shape.depth);
@@ -57,16 +59,24 @@ class Ours {
 };
 
 void add_our_methods(const Problem& p, std::vector<Method>& methods) {
-  for (const bool pack : {false, true})
-    for (const DType type : {DType::f32, DType::bf16}) {
-      const auto ours = std::make_shared<Ours>(p, type, pack);
-      const bool half = type == DType::bf16;
-      methods.push_back(
-          {.name = std::string("proxyv ") + (half ? "bf16 weights" : "f32") + (pack ? " packed" : ""),
-           .w_rounded = half,
-           .beside = half ? (pack ? "proxyv f32 packed" : "proxyv f32") : "",
-           .run = [ours](index_t copy) { (*ours)(copy); }});
-    }
+  const auto add = [&](std::string name, std::string beside, DType type, bool pack, Precision precision) {
+    const auto ours = std::make_shared<Ours>(p, type, pack, precision);
+    const bool pairs = precision == Precision::bf16_products;
+    methods.push_back({.name = std::move(name),
+                       .against = pairs ? Ceiling::dot : Ceiling::fma,
+                       .x_rounded = pairs,
+                       .w_rounded = type == DType::bf16,
+                       .beside = std::move(beside),
+                       .run = [ours](index_t copy) { (*ours)(copy); }});
+  };
+  for (const bool pack : {false, true}) {
+    const std::string packed = pack ? " packed" : "";
+    add("proxyv f32" + packed, "", DType::f32, pack, Precision::f32);
+    add("proxyv bf16 weights" + packed, "proxyv f32" + packed, DType::bf16, pack, Precision::f32);
+    // One row is multiplied exactly in either precision.
+    if (default_cpu_level() == CpuLevel::avx512bf16 && !p.shape.decode())
+      add("proxyv bf16" + packed, "", DType::bf16, pack, Precision::bf16_products);
+  }
 }
 
 const Row* find(const std::vector<Row>& rows, const std::string& name) {

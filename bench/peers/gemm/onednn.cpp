@@ -98,14 +98,13 @@ void add_peer_methods(const Problem& p, std::vector<Method>& methods) {
     const bool half = type == Type::bf16;
     if (half && !has_bf16) continue;
     const auto add = [&](const char* name, bool packed, std::shared_ptr<Call> call) {
-      methods.push_back({.name = std::string("onednn ") + name + (half ? " bf16" : " f32"),
-                         .against = half ? Ceiling::dot : Ceiling::fma,
-                         .x_rounded = half,
-                         .w_rounded = half,
-                         .beside = half     ? ""
-                                   : packed ? "proxyv f32 packed"
-                                            : "proxyv f32",
-                         .run = [call](index_t copy) { (*call)(copy); }});
+      methods.push_back(
+          {.name = std::string("onednn ") + name + (half ? " bf16" : " f32"),
+           .against = half ? Ceiling::dot : Ceiling::fma,
+           .x_rounded = half,
+           .w_rounded = half,
+           .beside = std::string(half ? "proxyv bf16" : "proxyv f32") + (packed ? " packed" : ""),
+           .run = [call](index_t copy) { (*call)(copy); }});
     };
     add("inner_product", false, inner_product(p, type));
     add("matmul packed", true, packed_matmul(p, type));

@@ -11,12 +11,6 @@
 
 namespace proxyv::inline v0 {
 
-/// How OneDnnBackend multiplies with bf16 weights.
-enum class Bf16Products : std::uint8_t {
-  exact,    ///< by f32: as EigenBackend, for oneDNN 2.x has no product of f32 and bf16
-  rounded,  ///< by oneDNN, activations rounded to bf16: twice as fast, and off by about 2^-9 of each of them
-};
-
 /// As EigenBackend, but gemm, product, swiglu and layer_norm run in oneDNN. f16 weights and weights in panels
 /// go to EigenBackend.
 ///
@@ -30,25 +24,18 @@ class OneDnnBackend : public EigenBackend {
   /// swiglu takes a frame of so many rows, which plans count.
   static constexpr index_t swiglu_scratch_rows = 1024;
 
-  /// Throws ArgumentError for rounded products on a CPU without bf16 dot products.
-  explicit OneDnnBackend(const HostOptions& options, Bf16Products products = Bf16Products::exact)
-      : EigenBackend(options), products_(products), primitives_(threads()) {
-    PROXYV_CHECK(products == Bf16Products::exact || has_bf16(), ArgumentError,
-                 "OneDnnBackend: rounded products want a CPU with AVX512_BF16");
-  }
+  /// Precision as EigenBackend has it: oneDNN 2.x has no product of f32 and bf16, so that with Precision::f32
+  /// bf16 weights are EigenBackend's, and with bf16_products oneDNN's. Throws ArgumentError where the CPU
+  /// lacks the precision.
+  explicit OneDnnBackend(const HostOptions& options, Precision precision = Precision::f32)
+      : EigenBackend(options, default_cpu_level(), precision), primitives_(threads()) {}
 
-  Bf16Products products() const { return products_; }
-  /// Whether this CPU has what rounded products need.
-  static bool has_bf16() {
-    constexpr auto wanted = static_cast<unsigned>(dnnl::cpu_isa::avx512_core_bf16);
-    return (static_cast<unsigned>(dnnl::get_effective_cpu_isa()) & wanted) == wanted;
-  }
   /// Shapes met so far, and bytes of the scratchpad that they share.
   std::size_t primitives() const { return primitives_.count(); }
   std::size_t scratchpad_bytes() const { return primitives_.scratch_bytes(); }
 
   void gemm(View<const float> x, Weight<> w, View<float> y, Epilogue<float, HostSpace> e) {
-    if (!takes(w) || x.size() == 0 || y.size() == 0) return EigenBackend::gemm(x, w, y, e);
+    if (!takes(w, x.rows())) return EigenBackend::gemm(x, w, y, e);
     check::gemm(x, w, y, e);
     multiply(operand(x, w.type()), w, y,
              {.bias = e.bias.empty() ? nullptr : e.bias.data(), .beta = e.beta, .act = e.act});
@@ -71,8 +58,7 @@ class OneDnnBackend : public EigenBackend {
   }
 
   void swiglu(View<const float> x, Weight<> gate, Weight<> up, View<float> y) {
-    if (!takes(gate) || !takes(up) || x.size() == 0 || y.size() == 0)
-      return EigenBackend::swiglu(x, gate, up, y);
+    if (!takes(gate, x.rows()) || !takes(up, x.rows())) return EigenBackend::swiglu(x, gate, up, y);
     check::swiglu(x, gate, up, y);
     auto frame = this->frame();
     const index_t most = std::min(y.rows(), swiglu_scratch_rows);
@@ -107,9 +93,11 @@ class OneDnnBackend : public EigenBackend {
     index_t rows;
   };
 
-  bool takes(const Weight<>& w) const {
-    if (w.packed()) return false;
-    return w.type() == DType::f32 || (w.type() == DType::bf16 && products_ == Bf16Products::rounded);
+  /// Whether a product of so many rows is oneDNN's.
+  bool takes(const Weight<>& w, index_t rows) const {
+    if (w.packed() || rows == 0 || w.rows() == 0 || w.cols() == 0) return false;
+    return w.type() == DType::f32 ||
+           (w.type() == DType::bf16 && rows > 1 && precision() == Precision::bf16_products);
   }
 
   /// x as a product with such weights wants it: as it is, or rounded, until the next call.
@@ -133,7 +121,6 @@ class OneDnnBackend : public EigenBackend {
     primitives_.multiply(p);
   }
 
-  Bf16Products products_;
   detail::onednn::Primitives primitives_;
   Buffer<bf16> rounded_;
 };

@@ -29,7 +29,9 @@ Block rounded(const Block& x) {
 
 }  // namespace
 
-TEST_CASE("avx512bf16: float kernels equal the judge's and the portable ones") { check_level(CpuLevel::avx512bf16); }
+TEST_CASE("avx512bf16: float kernels equal the judge's and the portable ones") {
+  check_level(CpuLevel::avx512bf16);
+}
 
 TEST_CASE("avx512bf16: products are those of rounded activations, for any threads, rows or packed") {
   if (missing()) return;
@@ -37,11 +39,13 @@ TEST_CASE("avx512bf16: products are those of rounded activations, for any thread
     index_t m, k, n;
   };
   std::uint64_t seed = 1;
-  for (const Shape& s : {Shape{2, 1, 1}, Shape{17, 7, 65}, Shape{20, 34, 64}, Shape{33, 1025, 70}, Shape{250, 2051, 131}, Shape{486, 40, 9}}) {
+  for (const Shape& s : {Shape{2, 1, 1}, Shape{17, 7, 65}, Shape{20, 34, 64}, Shape{33, 1025, 70},
+                         Shape{250, 2051, 131}, Shape{486, 40, 9}}) {
     const Block x(s.m, s.k, ++seed), bias(1, s.n, ++seed, 0);
     const RawWeight w(s.n, s.k, DType::bf16, ++seed);
     const Block before(s.m, s.n, ++seed);
-    const Epilogue<float, HostSpace> e{static_cast<Act>(seed % 4), static_cast<float>(seed / 4 % 2), {bias.in().data(), s.n}};
+    const Epilogue<float, HostSpace> e{
+        static_cast<Act>(seed % 4), static_cast<float>(seed / 4 % 2), {bias.in().data(), s.n}};
     Block wanted = before;
     judge().gemm(rounded(x).in(), w.weight, wanted.view(), e);
     std::vector<float> first;
@@ -81,16 +85,19 @@ TEST_CASE("avx512bf16: gated products") {
   if (missing()) return;
   for (const index_t m : {2, 40, 300}) {
     const Block x(m, 130, 1);
-    const RawWeight gate(90, 130, DType::bf16, 2), up(90, 130, DType::bf16, 3), floats(90, 130, DType::f32, 4);
+    const RawWeight gate(90, 130, DType::bf16, 2), up(90, 130, DType::bf16, 3),
+        floats(90, 130, DType::f32, 4);
     Block wanted(m, 90, 5), exact = wanted;
     judge().swiglu(rounded(x).in(), gate.weight, up.weight, wanted.view());
     judge().swiglu(x.in(), gate.weight, floats.weight, exact.view());
     auto be = rounding(2);
-    const PackedWeight packed_gate(be, gate.weight), packed_up(be, up.weight), packed_floats(be, floats.weight);
+    const PackedWeight packed_gate(be, gate.weight), packed_up(be, up.weight),
+        packed_floats(be, floats.weight);
     Block y(m, 90, 5);
     be.swiglu(x.in(), packed_gate.weight, packed_up.weight, y.view());
     CHECK(deviation(y.memory, wanted.memory) < 4e-6);
-    be.swiglu(x.in(), packed_gate.weight, packed_floats.weight, y.view());  // one of them is f32: neither rounds
+    be.swiglu(x.in(), packed_gate.weight, packed_floats.weight,
+              y.view());  // one of them is f32: neither rounds
     CHECK(deviation(y.memory, exact.memory) < 4e-6);
   }
 }
@@ -113,7 +120,8 @@ TEST_CASE("avx512bf16: infinity and NaN show") {
 
 TEST_CASE("avx512bf16: the suite, with what rounding may cost its products") {
   if (missing()) return;
-  const auto report = testing::run_suite<EigenBackend>([] { return rounding(2); }, {.seed = 9, .rounds = 8, .products = 8e-3});
+  const auto report = testing::run_suite<EigenBackend>([] { return rounding(2); },
+                                                       {.seed = 9, .rounds = 8, .products = 8e-3});
   INFO(report.text());
   CHECK(report.ok());
 }

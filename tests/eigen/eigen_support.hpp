@@ -5,8 +5,8 @@
 #include <vector>
 
 #include "backend/small.hpp"
-#include "proxyv/backend/reference.hpp"
 #include "proxyv/backend/packed.hpp"
+#include "proxyv/backend/reference.hpp"
 #include "proxyv/eigen/backend.hpp"
 
 namespace eigen_test {
@@ -52,7 +52,8 @@ struct PackedWeight {
   Weight<> weight;
 
   PackedWeight(EigenBackend& be, const Weight<>& w) {
-    weight = packed_weight<EigenBackend>(be, w, [&](Buffer<std::byte> b) { return (memory = std::move(b)).data(); });
+    weight = packed_weight<EigenBackend>(be, w,
+                                         [&](Buffer<std::byte> b) { return (memory = std::move(b)).data(); });
   }
 };
 

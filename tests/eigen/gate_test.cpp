@@ -44,7 +44,8 @@ TEST_CASE("gate: packed weights, one or both, few rows and many, against the jud
   struct Shape {
     index_t m, k, n;
   };
-  for (const Shape& s : {Shape{1, 40, 300}, Shape{8, 7, 5}, Shape{33, 600, 2070}, Shape{500, 17, 131}, Shape{12, 0, 4}}) {
+  for (const Shape& s :
+       {Shape{1, 40, 300}, Shape{8, 7, 5}, Shape{33, 600, 2070}, Shape{500, 17, 131}, Shape{12, 0, 4}}) {
     const Block x(s.m, s.k, 1);
     const RawWeight gate(s.n, s.k, DType::bf16, 2), up(s.n, s.k, DType::f32, 3);
     Block wanted(s.m, s.n, 4);

@@ -115,8 +115,10 @@ TEST_CASE("gemm: task grids cover the output and cut it for every thread") {
 }
 
 TEST_CASE("gemm: task grids of packed weights take rows first, in whole rounds of the threads") {
-  const auto tall = detail::TaskGrid::rows_first(2935, 1024, 2, 1024, 64), few = detail::TaskGrid::rows_first(235, 1024, 2, 1024, 64),
-             wide = detail::TaskGrid::rows_first(235, 4096, 1, 1024, 64), tiny = detail::TaskGrid::rows_first(3, 10, 8, 1024, 64);
+  const auto tall = detail::TaskGrid::rows_first(2935, 1024, 2, 1024, 64),
+             few = detail::TaskGrid::rows_first(235, 1024, 2, 1024, 64),
+             wide = detail::TaskGrid::rows_first(235, 4096, 1, 1024, 64),
+             tiny = detail::TaskGrid::rows_first(3, 10, 8, 1024, 64);
   CHECK(tall.row_tasks == 14);
   CHECK(tall.col_tasks == 1);
   CHECK(few.row_tasks == 1);
@@ -127,7 +129,8 @@ TEST_CASE("gemm: task grids of packed weights take rows first, in whole rounds o
 
 TEST_CASE("gemm: packed weights give what rows give, on odd shapes of every type") {
   auto ref = judge();
-  const Shape shapes[] = {{1, 1, 1}, {1, 1037, 131}, {2, 33, 65}, {9, 513, 64}, {16, 20, 1100}, {17, 700, 70}, {241, 33, 70}, {486, 1025, 9}};
+  const Shape shapes[] = {{1, 1, 1},      {1, 1037, 131}, {2, 33, 65},   {9, 513, 64},
+                          {16, 20, 1100}, {17, 700, 70},  {241, 33, 70}, {486, 1025, 9}};
   std::uint64_t seed = 1;
   for (const Shape& s : shapes) {
     for (DType type : {DType::f32, DType::f16, DType::bf16}) {
@@ -135,7 +138,8 @@ TEST_CASE("gemm: packed weights give what rows give, on odd shapes of every type
       const RawWeight w(s.n, s.k, type, ++seed);
       Block first(s.m, s.n, ++seed);
       Block wanted = first;
-      const Epilogue<float, HostSpace> e{static_cast<Act>(seed % 4), static_cast<float>(seed / 4 % 2), {bias.in().data(), s.n}};
+      const Epilogue<float, HostSpace> e{
+          static_cast<Act>(seed % 4), static_cast<float>(seed / 4 % 2), {bias.in().data(), s.n}};
       ref.gemm(x.in(), w.weight, wanted.view(), e);
       const Block before = first;
       for (int threads : {1, 2, 3}) {

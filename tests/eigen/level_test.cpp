@@ -27,7 +27,8 @@ struct Asked {
   }
 };
 
-constexpr CpuLevel every_level[] = {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx512, CpuLevel::avx512bf16};
+constexpr CpuLevel every_level[] = {CpuLevel::portable, CpuLevel::avx2, CpuLevel::avx512,
+                                    CpuLevel::avx512bf16};
 
 }  // namespace
 
@@ -51,7 +52,8 @@ TEST_CASE("level: PROXYV_CPU chooses, and what it does not name is refused") {
     CHECK(engine().level() == level);
   }
   const Asked asked("sse9");
-  CHECK_THROWS_WITH(engine(), ContainsSubstring("PROXYV_CPU: \"sse9\", wanted portable, avx2, avx512 or avx512bf16"));
+  CHECK_THROWS_WITH(engine(),
+                    ContainsSubstring("PROXYV_CPU: \"sse9\", wanted portable, avx2, avx512 or avx512bf16"));
 }
 
 TEST_CASE("level: left alone, the highest that the CPU has") {

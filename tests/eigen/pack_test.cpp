@@ -69,10 +69,13 @@ TEST_CASE("pack: a packed weight holds every element where packed_at says, and 0
         bool same = true;
         for (index_t i = 0; i < (rows + panel - 1) / panel * panel; ++i)
           for (index_t k = 0; k < stored; ++k) {
-            const std::byte* at = packed.memory.data() + (i / panel * panel * stored + detail::packed_at(type, panel, i % panel, k)) * size;
+            const std::byte* at =
+                packed.memory.data() +
+                (i / panel * panel * stored + detail::packed_at(type, panel, i % panel, k)) * size;
             const std::byte zero[4] = {};
             const bool inside = i < rows && k < cols;
-            const std::byte* wanted = inside ? static_cast<const std::byte*>(w.weight.data()) + (i * cols + k) * size : zero;
+            const std::byte* wanted =
+                inside ? static_cast<const std::byte*>(w.weight.data()) + (i * cols + k) * size : zero;
             same = same && std::memcmp(at, wanted, static_cast<std::size_t>(size)) == 0;
           }
         INFO(rows << "x" << cols << " " << dtype_name(type));
@@ -86,14 +89,16 @@ TEST_CASE("pack: packed 16-bit panels widen to what rows give") {
   for (DType type : {DType::f16, DType::bf16}) {
     const index_t depth = 70;
     const RawWeight w(panel_cols, depth, type, 5);
-    std::vector<float> wanted(static_cast<std::size_t>(panel_cols * depth)), found(wanted.size() + panel_cols);
+    std::vector<float> wanted(static_cast<std::size_t>(panel_cols * depth)),
+        found(wanted.size() + panel_cols);
     detail::pack_panel(detail::Operand::weight(w.weight), 0, panel_cols, 0, depth, wanted.data());
     std::vector<std::byte> memory(static_cast<std::size_t>(panel_cols * depth * 2));
     detail::pack_weight_panel(detail::Operand::weight(w.weight), 0, panel_cols, 0, depth, memory.data());
     const auto packed = Weight<>::in_panels(memory.data(), type, panel_cols, depth, panel_cols);
     for (index_t from : {0, 2, 34}) {
       detail::pack_panel(detail::Operand::weight(packed), 0, panel_cols, from, depth - from, found.data());
-      CHECK(std::memcmp(found.data(), wanted.data() + from * panel_cols, static_cast<std::size_t>((depth - from) * panel_cols) * 4) == 0);
+      CHECK(std::memcmp(found.data(), wanted.data() + from * panel_cols,
+                        static_cast<std::size_t>((depth - from) * panel_cols) * 4) == 0);
     }
   }
 }

@@ -1,7 +1,8 @@
 // The kernels of avx512.hpp with those for dot products of bf16 pairs, for CPUs with AVX512_BF16.
 //
-// An instruction multiplies pairs of bf16 and adds both products to a float: twice the multiplications of floats. Rows
-// of x are rounded to bf16 when they are packed. Subnormal numbers count as 0, as the instruction has it.
+// An instruction multiplies pairs of bf16 and adds both products to a float: twice the multiplications of
+// floats. Rows of x are rounded to bf16 when they are packed. Subnormal numbers count as 0, as the
+// instruction has it.
 #pragma once
 
 #include "proxyv/eigen/avx512.hpp"
@@ -31,8 +32,9 @@ namespace ei = avx512::ei;
   std::memcpy(out, &pairs, sizeof pairs);
 }
 
-/// out[k / 2][row] = the pair (x[row][k], x[row][k + 1]) rounded to bf16, for `rows` <= tile_rows rows of x and
-/// depth <= 2 * block_depth; the second of an odd depth's last pair is 0. Writes as far beyond the end as pack_rows.
+/// out[k / 2][row] = the pair (x[row][k], x[row][k + 1]) rounded to bf16, for `rows` <= tile_rows rows of x
+/// and depth <= 2 * block_depth; the second of an odd depth's last pair is 0. Writes as far beyond the end as
+/// pack_rows.
 inline void pack_row_pairs(const float* x, index_t stride, int rows, index_t depth, float* out) {
   alignas(64) float pairs[tile_rows * block_depth];
   for (int row = 0; row < rows; ++row, x += stride) {

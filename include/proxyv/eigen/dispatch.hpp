@@ -29,6 +29,7 @@
 #define PROXYV_TARGET_BEGIN_AVX512 \
   _Pragma("GCC push_options") _Pragma("GCC target(\"avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\")")
 #define PROXYV_TARGET_BEGIN_AVX512BF16 \
-  _Pragma("GCC push_options") _Pragma("GCC target(\"avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\")")
+  _Pragma("GCC push_options")          \
+      _Pragma("GCC target(\"avx512bf16,avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,f16c\")")
 #define PROXYV_TARGET_END _Pragma("GCC pop_options")
 #endif

@@ -6,10 +6,11 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-inline constexpr index_t gate_cols = 256;           ///< columns of gate and of up per block
-inline constexpr index_t gate_rows = 1024;          ///< rows whose up block is kept
-inline constexpr index_t gate_packed_cols = 1856;   ///< columns per block of packed weights ...
-inline constexpr index_t gate_widened = 2 * most_panel_cols * block_depth;  ///< ... behind what widens a panel of each
+inline constexpr index_t gate_cols = 256;          ///< columns of gate and of up per block
+inline constexpr index_t gate_rows = 1024;         ///< rows whose up block is kept
+inline constexpr index_t gate_packed_cols = 1856;  ///< columns per block of packed weights ...
+inline constexpr index_t gate_widened =
+    2 * most_panel_cols * block_depth;  ///< ... behind what widens a panel of each
 static_assert(2 * gate_cols * block_depth + gate_rows * gate_cols <= Scratch::panels_floats);
 static_assert(gate_widened + block_rows * gate_packed_cols <= Scratch::panels_floats);
 
@@ -26,14 +27,15 @@ struct GatedWeights {
 };
 
 /// y [few, n], one weight.
-inline void few_rows(const CpuKernels& k, View<const float> x, const Weight<>& w, float* y, index_t y_stride) {
+inline void few_rows(const CpuKernels& k, View<const float> x, const Weight<>& w, float* y,
+                     index_t y_stride) {
   if (w.packed()) return k.row_times_panels(x.data(), w, false, y);
   k.gemv(x.data(), x.stride(), x.rows(), w, false, y, y_stride);
 }
 
 /// One block of columns and of rows, on one thread; `ups` takes the block of the second product.
-inline void swiglu_block(View<const float> x, const GatedWeights& w, View<float> y, float* ups, index_t ups_stride,
-                         const Scratch& scratch) {
+inline void swiglu_block(View<const float> x, const GatedWeights& w, View<float> y, float* ups,
+                         index_t ups_stride, const Scratch& scratch) {
   const CpuKernels& k = *scratch.kernels;
   const bool any_packed = w.gate.packed() || w.up.packed();
   if (x.rows() == 1 || (x.rows() <= gemv_rows && !any_packed)) {
@@ -60,7 +62,8 @@ inline void swiglu(View<const float> x, const Weight<>& gate, const Weight<>& up
   if (y.rows() * y.cols() < serial_work / x.cols() / 2) threads = 1;
   const index_t panel_width = scratch->kernels->panel_cols;
   const GatedWeights w{gate, up};
-  const index_t at_once = w.packed() ? block_rows : gate_rows, most_cols = w.packed() ? gate_packed_cols : gate_cols;
+  const index_t at_once = w.packed() ? block_rows : gate_rows,
+                most_cols = w.packed() ? gate_packed_cols : gate_cols;
   const TaskGrid grid = w.packed() ? TaskGrid::rows_first(y.rows(), y.cols(), threads, most_cols, panel_width)
                                    : TaskGrid(y.rows(), y.cols(), threads, most_cols, panel_width);
   parallel_for(threads, grid.count(), [&](index_t task, int thread) {
@@ -71,8 +74,8 @@ inline void swiglu(View<const float> x, const Weight<>& gate, const Weight<>& up
     for (index_t i = r.begin; i < r.end; i += at_once) {
       const index_t rows = std::min(at_once, r.end - i);
       swiglu_block(x.row_range(i, rows), w.row_range(c.begin, c.size()),
-                   y.row_range(i, rows).col_range(c.begin, c.size()), ups, w.packed() ? gate_packed_cols : gate_cols,
-                   scratch[thread]);
+                   y.row_range(i, rows).col_range(c.begin, c.size()), ups,
+                   w.packed() ? gate_packed_cols : gate_cols, scratch[thread]);
     }
   });
 }

@@ -25,13 +25,15 @@ void widen_packed_row(const Weight<>& table, index_t row, float* to) {
   const index_t panel = table.panel(), first = row / panel * panel * table.stored_cols();
   const auto* data = static_cast<const std::byte*>(table.data());
   for (index_t k = 0; k < table.cols(); ++k)
-    to[k] = element_at<T>(data + (first + packed_at(table.type(), panel, row % panel, k)) * static_cast<index_t>(sizeof(T)));
+    to[k] = element_at<T>(data + (first + packed_at(table.type(), panel, row % panel, k)) *
+                                     static_cast<index_t>(sizeof(T)));
 }
 
 inline void embed(const Weight<>& table, Span<const std::int32_t> ids, View<float> y, Team threads) {
   with_dtype(table.type(), [&]<class T>(T) {
     if (table.packed())
-      return each_row(threads, y.rows(), 8 * y.cols(), [&](index_t i) { widen_packed_row<T>(table, ids[i], y.row(i)); });
+      return each_row(threads, y.rows(), 8 * y.cols(),
+                      [&](index_t i) { widen_packed_row<T>(table, ids[i], y.row(i)); });
     const auto* data = static_cast<const std::byte*>(table.data());
     const index_t row_bytes = table.cols() * static_cast<index_t>(sizeof(T));
     each_row(threads, y.rows(), y.cols(),

@@ -40,8 +40,8 @@ struct Target {
   index_t stride = 0;
 };
 
-/// Panels of right operands as the micro-kernel reads them: packed ones in place or widened for each block of rows,
-/// others packed with the first block of rows and kept for the next ones.
+/// Panels of right operands as the micro-kernel reads them: packed ones in place or widened for each block of
+/// rows, others packed with the first block of rows and kept for the next ones.
 class Panels {
  public:
   Panels(const Scratch& scratch, const Target* targets, int count)
@@ -50,7 +50,8 @@ class Panels {
         targets_(targets),
         count_(count),
         keep_(!std::all_of(targets, targets + count, [](const Target& to) { return to.b.packed; })),
-        pairs_(scratch.bf16_products && std::all_of(targets, targets + count, [](const Target& to) { return to.b.bf16_weight(); })) {}
+        pairs_(scratch.bf16_products &&
+               std::all_of(targets, targets + count, [](const Target& to) { return to.b.bf16_weight(); })) {}
 
   /// Whether what the micro-kernel takes as floats are pairs of bf16.
   bool pairs() const { return pairs_; }
@@ -63,7 +64,8 @@ class Panels {
       const void* panel = to.b.panel(to.first + j, k0, width);
       return static_cast<const float*>(panel);
     }
-    float* slot = slot_ + (keep_ ? (j * count_ + i * width) * (pairs_ ? (steps + 1) / 2 : steps) : i * width * block_depth);
+    float* slot = slot_ + (keep_ ? (j * count_ + i * width) * (pairs_ ? (steps + 1) / 2 : steps)
+                                 : i * width * block_depth);
     if (!fresh && keep_) return slot;
     if (pairs_) k_.pack_weight_panel(to.b, to.first + j, cols, k0, steps, reinterpret_cast<std::byte*>(slot));
     else k_.pack_panel(to.b, to.first + j, cols, k0, steps, slot);
@@ -78,11 +80,11 @@ class Panels {
   bool keep_, pairs_;
 };
 
-/// x [rows, depth] times `cols` columns of each target; finish(row, rows, j, cols) when a tile is done in all of them.
-/// Targets that are not packed: at most block_cols columns in all.
+/// x [rows, depth] times `cols` columns of each target; finish(row, rows, j, cols) when a tile is done in all
+/// of them. Targets that are not packed: at most block_cols columns in all.
 template <class Finish>
-void multiply(const float* x, index_t stride, index_t rows, index_t depth, float beta, const Target* targets, int count,
-              index_t cols, const Scratch& scratch, Finish&& finish) {
+void multiply(const float* x, index_t stride, index_t rows, index_t depth, float beta, const Target* targets,
+              int count, index_t cols, const Scratch& scratch, Finish&& finish) {
   const CpuKernels& k = *scratch.kernels;
   const Panels panels(scratch, targets, count);
   const index_t blocks = (rows + block_rows - 1) / block_rows;
@@ -90,14 +92,16 @@ void multiply(const float* x, index_t stride, index_t rows, index_t depth, float
   const auto pack_rows = panels.pairs() ? k.pack_row_pairs : k.pack_rows;
   const auto tile = panels.pairs() ? k.tile_pairs : k.tile;
   for (index_t k0 = 0; k0 < depth; k0 += together * block_depth) {
-    const index_t steps = std::min(together * block_depth, depth - k0), units = (steps + together - 1) / together;
+    const index_t steps = std::min(together * block_depth, depth - k0),
+                  units = (steps + together - 1) / together;
     const bool add = k0 > 0 || beta != 0.f, last = k0 + steps == depth;
     for (index_t block = 0; block < blocks; ++block) {
       const Range range = share(rows, blocks, block);
       const Tiles tiles{range.size()};
       const float* from = x + range.begin * stride + k0;
       for (index_t t = 0; t < tiles.count(); ++t)
-        pack_rows(from + tiles.begin(t) * stride, stride, tiles.height(t), steps, scratch.rows() + tiles.begin(t) * units);
+        pack_rows(from + tiles.begin(t) * stride, stride, tiles.height(t), steps,
+                  scratch.rows() + tiles.begin(t) * units);
       for (index_t j = 0; j < cols; j += k.panel_cols) {
         const index_t width = std::min<index_t>(k.panel_cols, cols - j);
         const float* panel[2];
@@ -135,7 +139,8 @@ struct TaskGrid {
 
   /// For packed weights: rows first, so that rows of x are packed once; columns when there are few rows.
   static TaskGrid rows_first(index_t rows, index_t cols, int threads, index_t max_cols, index_t panel_width) {
-    const index_t panels = (cols + panel_width - 1) / panel_width, blocks = (rows + block_rows - 1) / block_rows;
+    const index_t panels = (cols + panel_width - 1) / panel_width,
+                  blocks = (rows + block_rows - 1) / block_rows;
     TaskGrid grid(rows, cols, 1, max_cols, panel_width);
     grid.row_tasks = blocks >= threads ? (blocks + threads - 1) / threads * threads : blocks;
     if (blocks < threads) grid.col_tasks = std::min(panels, (threads + blocks - 1) / blocks * grid.col_tasks);
@@ -166,8 +171,8 @@ inline void gemm(const float* x, index_t x_stride, index_t rows, index_t depth, 
     const Target to{b, c.begin, y + r.begin * y_stride + c.begin, y_stride};
     multiply(x + r.begin * x_stride, x_stride, r.size(), depth, beta, &to, 1, c.size(), scratch[thread],
              [&](index_t row, index_t height, index_t j, index_t width) {
-               k.finish_tile(act, bias == nullptr ? nullptr : bias + c.begin + j, to.y + row * y_stride + j, y_stride,
-                             height, width);
+               k.finish_tile(act, bias == nullptr ? nullptr : bias + c.begin + j, to.y + row * y_stride + j,
+                             y_stride, height, width);
              });
   });
 }

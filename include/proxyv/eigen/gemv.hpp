@@ -10,25 +10,27 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-inline constexpr index_t gemv_rows = 16;    ///< most rows of x that come here
-inline constexpr int prefetch_bytes = 512;  ///< how far ahead a single run of weights is asked for
+inline constexpr index_t gemv_rows = 16;     ///< most rows of x that come here
+inline constexpr int prefetch_bytes = 512;   ///< how far ahead a single run of weights is asked for
 inline constexpr int panel_prefetch = 8192;  ///< the same for packed weights
 
 #include "proxyv/eigen/level/gemv.inl"
 
 /// Writes `packed`, which lies at `to`, from the rows of w.
-inline void pack_weight(const CpuKernels& k, const Weight<>& w, const Weight<>& packed, std::byte* to, Team threads) {
+inline void pack_weight(const CpuKernels& k, const Weight<>& w, const Weight<>& packed, std::byte* to,
+                        Team threads) {
   if (w.cols() == 0) return;
   const index_t panel = packed.panel(), panels = (w.rows() + panel - 1) / panel;
   const index_t bytes = panel * packed.stored_cols() * static_cast<index_t>(dtype_size(w.type()));
   parallel_for(threads, panels, [&](index_t i, int) {
-    k.pack_weight_panel(Operand::weight(w), i * panel, std::min(panel, w.rows() - i * panel), 0, w.cols(), to + i * bytes);
+    k.pack_weight_panel(Operand::weight(w), i * panel, std::min(panel, w.rows() - i * panel), 0, w.cols(),
+                        to + i * bytes);
   });
 }
 
 /// y = act(x w^T + bias + beta y), one row x [depth] and a packed weight.
-inline void gemv_packed(const CpuKernels& k, const float* x, const Weight<>& w, float* y, float beta, const float* bias, Act act,
-                        Team threads) {
+inline void gemv_packed(const CpuKernels& k, const float* x, const Weight<>& w, float* y, float beta,
+                        const float* bias, Act act, Team threads) {
   const index_t n = w.rows();
   if (n < serial_work / std::max<index_t>(w.cols(), 1)) threads = 1;
   const index_t tasks = threads > 1 ? 4 * threads : 1;
@@ -42,8 +44,7 @@ inline void gemv_packed(const CpuKernels& k, const float* x, const Weight<>& w, 
 
 /// y = act(x w^T + bias + beta y), x [rows, depth] with rows <= gemv_rows, a weight as it lies in memory.
 inline void gemv(const CpuKernels& k, const float* x, index_t x_stride, index_t rows, const Weight<>& w,
-                 float* y, index_t y_stride, float beta, const float* bias, Act act,
-                        Team threads) {
+                 float* y, index_t y_stride, float beta, const float* bias, Act act, Team threads) {
   const index_t depth = w.cols(), n = w.rows();
   if (rows * n < serial_work / std::max<index_t>(depth, 1)) threads = 1;
   const index_t tasks = threads > 1 ? 4 * threads : 1;

@@ -18,8 +18,8 @@ struct Operand;
 struct OnlineRow;
 
 inline constexpr index_t block_depth = 512;  ///< steps of k per pass; also where sums are cut
-inline constexpr int tile_rows = 6;         ///< rows of a micro-kernel's tile, at every level
-inline constexpr int most_panel_cols = 64;  ///< columns of a tile at the widest level
+inline constexpr int tile_rows = 6;          ///< rows of a micro-kernel's tile, at every level
+inline constexpr int most_panel_cols = 64;   ///< columns of a tile at the widest level
 
 struct CpuKernels {
   int panel_cols;   ///< columns of the micro-kernel's tile, and of a panel
@@ -29,7 +29,8 @@ struct CpuKernels {
   void (*pack_rows)(const float* x, index_t stride, int rows, index_t depth, float* out);
   void (*pack_panel)(const Operand& b, index_t j, index_t cols, index_t k0, index_t depth, float* out);
   bool (*pack_panel_plain)(const float* z, index_t stride, index_t cols, index_t depth, float* out);
-  void (*pack_weight_panel)(const Operand& w, index_t j, index_t cols, index_t k0, index_t depth, std::byte* out);
+  void (*pack_weight_panel)(const Operand& w, index_t j, index_t cols, index_t k0, index_t depth,
+                            std::byte* out);
   void (*tile)(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride, bool add,
                index_t cols);
   void (*finish_tile)(Act act, const float* bias, float* y, index_t stride, index_t rows, index_t cols);
@@ -58,10 +59,11 @@ struct CpuKernels {
                          float eps);
   void (*rotate_head)(float* x, const float* cosine, const float* sine, index_t half);
 
-  // Dot products of bf16 pairs, null where the level has none: pack_rows and tile with pairs in place of floats.
+  // Dot products of bf16 pairs, null where the level has none: pack_rows and tile with pairs in place of
+  // floats.
   void (*pack_row_pairs)(const float* x, index_t stride, int rows, index_t depth, float* out);
-  void (*tile_pairs)(int rows, index_t pairs, const float* a, const float* b, float* y, index_t stride, bool add,
-                     index_t cols);
+  void (*tile_pairs)(int rows, index_t pairs, const float* a, const float* b, float* y, index_t stride,
+                     bool add, index_t cols);
 };
 
 }  // namespace detail

@@ -12,16 +12,17 @@ namespace proxyv::inline v0 {
 
 /// Levels of instructions the CPU engine has kernels for, each containing those before it.
 enum class CpuLevel : std::uint8_t {
-  portable,  ///< what the program is compiled for
-  avx2,      ///< AVX2, FMA, F16C
-  avx512,    ///< AVX-512 F, BW, DQ, VL
+  portable,    ///< what the program is compiled for
+  avx2,        ///< AVX2, FMA, F16C
+  avx512,      ///< AVX-512 F, BW, DQ, VL
   avx512bf16,  ///< and dot products of bf16 pairs, which an engine uses when it is asked to (Precision)
 };
 
 /// How an engine multiplies with bf16 weights.
 enum class Precision : std::uint8_t {
   f32,            ///< weights widened, products and sums of floats
-  bf16_products,  ///< products of more than one row: x rounded to bf16 as well, sums of floats; from level avx512bf16 on
+  bf16_products,  ///< products of more than one row: x rounded to bf16 as well, sums of floats; from level
+                  ///< avx512bf16 on
 };
 
 inline constexpr const char* cpu_level_name(CpuLevel level) {
@@ -52,7 +53,8 @@ inline CpuLevel default_cpu_level() {
   for (CpuLevel level : all) {
     if (any ? cpu_has(level) : std::string_view(asked) == cpu_level_name(level)) return level;
   }
-  PROXYV_CHECK(any, ArgumentError, "PROXYV_CPU: \"", asked, "\", wanted portable, avx2, avx512 or avx512bf16");
+  PROXYV_CHECK(any, ArgumentError, "PROXYV_CPU: \"", asked,
+               "\", wanted portable, avx2, avx512 or avx512bf16");
   return CpuLevel::portable;
 }
 

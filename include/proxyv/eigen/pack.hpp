@@ -39,9 +39,9 @@ struct Operand {
   bool bf16_weight() const { return columns_are_rows && type == DType::bf16; }
 };
 
-/// Where a packed panel of `panel` rows holds element k of a row. Floats lie step by step, [k][row]; 16-bit elements in
-/// pairs of neighbours, [k / 2][row][k % 2]: a register of pairs becomes two of floats without a shuffle, and is what a
-/// dot product of pairs takes.
+/// Where a packed panel of `panel` rows holds element k of a row. Floats lie step by step, [k][row]; 16-bit
+/// elements in pairs of neighbours, [k / 2][row][k % 2]: a register of pairs becomes two of floats without a
+/// shuffle, and is what a dot product of pairs takes.
 inline index_t packed_at(DType type, index_t panel, index_t row, index_t k) {
   return type == DType::f32 ? k * panel + row : (k / 2 * panel + row) * 2 + k % 2;
 }

@@ -9,7 +9,8 @@
 
 [[gnu::always_inline]] inline void store_words(std::byte* p, Packet v) { std::memcpy(p, &v, sizeof v); }
 
-/// A packet of 32-bit pairs of 16-bit elements (memory order): the first of each pair as floats, and the second.
+/// A packet of 32-bit pairs of 16-bit elements (memory order): the first of each pair as floats, and the
+/// second.
 template <class T>
 [[gnu::always_inline]] inline Packet first_of_pairs(Packet pairs) {
   if constexpr (std::is_same_v<T, bf16>) return widen_first(pairs);

@@ -85,8 +85,8 @@ inline void gemv_part(const float* x, index_t x_stride, index_t rows, const Weig
 
 /// y [cols] (+)= x w^T for one row of x and one packed panel. Sums are cut where those of gemm() are.
 template <class T>
-[[gnu::noinline]] void row_times_panel(const float* x, index_t depth, const std::byte* panel, bool add, float* y,
-                                       index_t cols) {
+[[gnu::noinline]] void row_times_panel(const float* x, index_t depth, const std::byte* panel, bool add,
+                                       float* y, index_t cols) {
   constexpr int together = sizeof(T) == 4 ? 1 : 2;  // steps of k in a vector of the panel
   constexpr int bytes = lanes * 4;
   alignas(64) float total[panel_cols];
@@ -97,7 +97,8 @@ template <class T>
     const index_t end = std::min(k0 + block_depth, depth);
     for (index_t k = k0; k < end; k += together, panel += tile_packets * bytes) {
 #pragma GCC unroll 4
-      for (int v = 0; v < tile_packets; v += (lanes == 16 ? 1 : 2)) __builtin_prefetch(panel + panel_prefetch + v * bytes);
+      for (int v = 0; v < tile_packets; v += (lanes == 16 ? 1 : 2))
+        __builtin_prefetch(panel + panel_prefetch + v * bytes);
       const Packet first = splat(x[k]), second = splat(together == 2 && k + 1 < end ? x[k + 1] : 0.f);
 #pragma GCC unroll 4
       for (int v = 0; v < tile_packets; ++v) {

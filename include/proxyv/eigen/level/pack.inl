@@ -156,12 +156,14 @@ inline void pack_pairs(const std::byte* w, index_t stride_bytes, index_t depth, 
   }
   for (; k < depth; k += 2)
     for (int i = 0; i < lanes; ++i)
-      copy_bytes(out + (k / 2 * panel_cols + i) * word, w + i * stride_bytes + k * 2, depth - k == 1 ? 2 : word);
+      copy_bytes(out + (k / 2 * panel_cols + i) * word, w + i * stride_bytes + k * 2,
+                 depth - k == 1 ? 2 : word);
 }
 
-/// Columns [j, j + cols) of a weight's rows, steps [k0, k0 + depth), in a packed panel's order (packed_at); what is
-/// missing of the panel is 0.
-inline void pack_weight_panel(const Operand& w, index_t j, index_t cols, index_t k0, index_t depth, std::byte* out) {
+/// Columns [j, j + cols) of a weight's rows, steps [k0, k0 + depth), in a packed panel's order (packed_at);
+/// what is missing of the panel is 0.
+inline void pack_weight_panel(const Operand& w, index_t j, index_t cols, index_t k0, index_t depth,
+                              std::byte* out) {
   const auto size = static_cast<index_t>(dtype_size(w.type));
   const index_t stored = depth + depth % 2;
   const std::byte* from = w.data + (j * w.stride + k0) * size;
@@ -173,7 +175,8 @@ inline void pack_weight_panel(const Operand& w, index_t j, index_t cols, index_t
   }
   if (cols < panel_cols || stored > depth) zero_bytes(out, panel_cols * stored * size);
   index_t i = 0;
-  for (; i + lanes <= cols; i += lanes) pack_pairs(from + i * w.stride * size, w.stride * size, depth, out + i * 2 * size);
+  for (; i + lanes <= cols; i += lanes)
+    pack_pairs(from + i * w.stride * size, w.stride * size, depth, out + i * 2 * size);
   for (; i < cols; ++i)
     for (index_t k = 0; k < depth; ++k)
       copy_bytes(out + packed_at(w.type, panel_cols, i, k) * size, from + (i * w.stride + k) * size, 2);

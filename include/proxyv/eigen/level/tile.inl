@@ -2,9 +2,10 @@
 
 template <class Products, int R>
 [[gnu::noinline]] void tile_of(index_t depth, const float* a, const float* b, float* y, index_t stride,
-                                   bool add, index_t cols) {
+                               bool add, index_t cols) {
   if (cols == panel_cols) {
-    for (int i = 0; i < R * panel_cols; i += 16) __builtin_prefetch(y + i / panel_cols * stride + i % panel_cols, 1);
+    for (int i = 0; i < R * panel_cols; i += 16)
+      __builtin_prefetch(y + i / panel_cols * stride + i % panel_cols, 1);
   }
   Packet sum[R][tile_packets];  // in registers: every loop over it is unrolled, every index a constant
 #pragma GCC unroll 8
@@ -45,8 +46,8 @@ template <class Products, int R>
 }
 
 template <class Products>
-void tile(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride,
-                   bool add, index_t cols) {
+void tile(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride, bool add,
+          index_t cols) {
   switch (rows) {
     case 1: return tile_of<Products, 1>(depth, a, b, y, stride, add, cols);
     case 2: return tile_of<Products, 2>(depth, a, b, y, stride, add, cols);

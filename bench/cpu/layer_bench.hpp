@@ -54,7 +54,7 @@ struct LoadedModel {
  private:
   static Model build(const pv::RuntimeConfig& config, pv::DType type, int threads) {
     Engine loader({.threads = threads, .workspace_bytes = std::size_t{64} << 20});
-    return pv::random_decoder<Model>(loader, config, {.seed = 1, .type = type});
+    return pv::random_decoder<Model>(loader, config, {.seed = 1, .type = type, .pack = true});
   }
 };
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "bench/cpu/measure.hpp"
+#include "proxyv/backend/packed.hpp"
 #include "proxyv/eigen/backend.hpp"
 
 namespace cpu_bench {
@@ -39,11 +40,21 @@ class Operands {
   pv::View<float> tensor(index_t rows, index_t cols, float scale = 1.f) {
     return {made<float>(rows * cols, scale), rows, cols};
   }
-  pv::Weight<> weight(index_t rows, index_t cols, pv::DType type) {
+  /// In rows as a checkpoint has it, or in the engine's panels as a model does once it is loaded.
+  pv::Weight<> weight(index_t rows, index_t cols, pv::DType type, bool packed = false) {
     const float scale = 2.f / std::sqrt(static_cast<float>(cols));
-    return pv::with_dtype(type, [&]<class T>(T) -> pv::Weight<> {
+    const auto w = pv::with_dtype(type, [&]<class T>(T) -> pv::Weight<> {
       return {made<T>(rows * cols, scale), type, rows, cols};
     });
+    if (!packed) return w;
+    const std::size_t rows_at = kept_.size() - 1;
+    const auto panels = pv::packed_weight<Engine>(be, w, [&](pv::Buffer<std::byte> memory) {
+      auto kept = std::make_shared<pv::Buffer<std::byte>>(std::move(memory));
+      kept_.push_back(kept);
+      return kept->data();
+    });
+    kept_.erase(kept_.begin() + static_cast<std::ptrdiff_t>(rows_at));
+    return panels;
   }
   pv::Span<const float> gain(index_t n) { return {made<float>(n, 1.f), n}; }
   pv::Span<const std::int32_t> numbers(std::vector<std::int32_t> n) {

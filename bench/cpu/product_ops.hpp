@@ -9,6 +9,16 @@ namespace cpu_bench {
 
 inline constexpr pv::DType weight_types[] = {pv::DType::f32, pv::DType::bf16};
 
+/// What a product's weight is made of, and how it lies in memory.
+struct WeightForm {
+  pv::DType type;
+  bool packed;
+
+  std::string name() const { return type_name(type) + (packed ? "_packed" : ""); }
+};
+inline constexpr WeightForm weight_forms[] = {
+    {pv::DType::f32, false}, {pv::DType::bf16, false}, {pv::DType::f32, true}, {pv::DType::bf16, true}};
+
 /// Bytes of a product's operands.
 inline double product_bytes(const Product& p, pv::DType type) {
   return bytes_of(p.rows * (p.depth + p.cols)) +
@@ -17,12 +27,12 @@ inline double product_bytes(const Product& p, pv::DType type) {
 
 inline void add_gemm(const Settings& s, const std::string& model, const Product& p) {
   const std::string name = "gemm/" + model + "/" + p.name + "/" + p.shape() + "/";
-  for (const pv::DType type : weight_types)
-    add(s, name + type_name(type), [=](int threads) {
+  for (const WeightForm form : weight_forms)
+    add(s, name + form.name(), [=](int threads) {
       auto o = std::make_shared<Operands>(threads);
       const auto x = o->tensor(p.rows, p.depth), y = o->tensor(p.rows, p.cols);
-      const auto w = o->weight(p.cols, p.depth, type);
-      return on(o, {.flops = p.flops(), .bytes = product_bytes(p, type)},
+      const auto w = o->weight(p.cols, p.depth, form.type, form.packed);
+      return on(o, {.flops = p.flops(), .bytes = product_bytes(p, form.type)},
                 [=](Engine& be) { be.gemm(x, w, y, {}); });
     });
   add(s, name + "eigen", [=](int threads) {
@@ -43,13 +53,13 @@ inline index_t copies_out_of_cache(const Product& p) {
 inline void add_gemv(const Settings& s, const std::string& model, const Product& p) {
   const std::string name = "gemv/" + model + "/" + p.name + "/" + p.shape() + "/";
   const index_t copies = copies_out_of_cache(p);
-  for (const pv::DType type : weight_types)
-    add(s, name + type_name(type), [=](int threads) {
+  for (const WeightForm form : weight_forms)
+    add(s, name + form.name(), [=](int threads) {
       auto o = std::make_shared<Operands>(threads);
       const auto x = o->tensor(1, p.depth), y = o->tensor(1, p.cols);
       std::vector<pv::Weight<>> all;
-      for (index_t i = 0; i < copies; ++i) all.push_back(o->weight(p.cols, p.depth, type));
-      const Amount amount{.flops = p.flops(), .bytes = product_bytes(p, type), .against = Ceiling::read};
+      for (index_t i = 0; i < copies; ++i) all.push_back(o->weight(p.cols, p.depth, form.type, form.packed));
+      const Amount amount{.flops = p.flops(), .bytes = product_bytes(p, form.type), .against = Ceiling::read};
       return on(o, amount, [=, next = std::size_t{0}](Engine& be) mutable {
         be.gemm(x, all[next++ % all.size()], y, {});
       });
@@ -69,13 +79,14 @@ inline void add_gemv(const Settings& s, const std::string& model, const Product&
 }
 
 inline void add_swiglu(const Settings& s, const std::string& model, const Product& p) {
-  for (const pv::DType type : weight_types)
-    add(s, "swiglu/" + model + "/" + p.shape() + "/" + type_name(type), [=](int threads) {
+  for (const WeightForm form : weight_forms)
+    add(s, "swiglu/" + model + "/" + p.shape() + "/" + form.name(), [=](int threads) {
       auto o = std::make_shared<Operands>(threads);
       const auto x = o->tensor(p.rows, p.depth), y = o->tensor(p.rows, p.cols);
-      const auto gate = o->weight(p.cols, p.depth, type), up = o->weight(p.cols, p.depth, type);
+      const auto gate = o->weight(p.cols, p.depth, form.type, form.packed),
+                 up = o->weight(p.cols, p.depth, form.type, form.packed);
       const Amount amount{.flops = 2.0 * p.flops(),
-                          .bytes = 2.0 * product_bytes(p, type) - bytes_of(p.rows * (p.depth + p.cols))};
+                          .bytes = 2.0 * product_bytes(p, form.type) - bytes_of(p.rows * (p.depth + p.cols))};
       return on(o, amount, [=](Engine& be) { be.swiglu(x, gate, up, y); });
     });
 }

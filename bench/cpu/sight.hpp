@@ -91,7 +91,7 @@ inline pv::ImageProcessor anyres_for(const pv::ClipConfig& clip) {
 inline std::shared_ptr<Sight> random_sight(Engine& be, const pv::ClipConfig& clip, index_t hidden,
                                            pv::DType type) {
   auto store = std::make_shared<pv::WeightStore<Engine>>();
-  const pv::RandomOptions options{.seed = 1, .type = type};
+  const pv::RandomOptions options{.seed = 1, .type = type, .pack = true};
   pv::detail::RandomVisitor<Engine, Engine> draw(be, options, *store);
   return std::make_shared<Sight>(be, clip, anyres_for(clip), hidden, draw, store);
 }

@@ -97,10 +97,10 @@ void add_update(const Settings& s, const std::string& name, const pv::RuntimeCon
     auto o = std::make_shared<Operands>(threads, scratch);
     const auto full = o->tensor(full_rows, d), few = o->tensor(few_rows, d);
     const auto splat = U::learned ? o->tensor(full_rows, grid.crop_proxies()) : pv::View<float>();
-    auto update =
-        std::make_shared<U>(typename U::Weights{o->weight(h, d, type), o->weight(h, d, type),
-                                                o->weight(h, 2 * h, type), o->weight(d, h, type), o->gain(d)},
-                            c.norm_eps);
+    auto update = std::make_shared<U>(
+        typename U::Weights{o->weight(h, d, type, true), o->weight(h, d, type, true),
+                            o->weight(h, 2 * h, type, true), o->weight(d, h, type, true), o->gain(d)},
+        c.norm_eps);
     update->fold(o->be);
     const pv::Cost cost = update_cost(*update, full, few, splat, grid, folded);
     return on(o, {.flops = cost.flops(), .bytes = cost.bytes, .tokens = static_cast<double>(full_rows)},

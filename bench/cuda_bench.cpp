@@ -7,10 +7,12 @@
 // Times are medians of CUDA events. bench/peers/compare.py puts them beside PyTorch's.
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <string>
 
+#include "bench/cuda/encoder_bench.hpp"
 #include "bench/cuda/op_bench.hpp"
 #include "bench/cuda/prefill_bench.hpp"
 #include "bench/cuda/profiled.hpp"
@@ -32,18 +34,24 @@ void tell_machine() {
                    std::to_string(clock / 1000) + " MHz");
   tell("cuda", "runtime " + std::to_string(runtime) + ", driver " + std::to_string(driver));
   tell("cublaslt", std::to_string(cublasLtGetVersion()));
+  const auto& most = cuda_bench::ceilings();
+  tell("gemm", std::to_string(1e-12 * most.gemm_flops) + " TFLOP/s");
+  tell("copy", std::to_string(1e-12 * most.copy_bytes) + " TB/s");
 }
 
 int run(int count, char** words) {
   const std::string first = count > 1 ? words[1] : "";
   if (first.rfind("--profile", 0) == 0) return cuda_bench::profile(first == "--profile=all");
+  const bool only_lists = std::any_of(words, words + count, [](const char* w) {
+    return std::string(w).rfind("--benchmark_list_tests", 0) == 0;
+  });
   cuda_bench::add_ops();
+  cuda_bench::add_encoder();
   cuda_bench::add_models();
   benchmark::Initialize(&count, words);
   if (benchmark::ReportUnrecognizedArguments(count, words)) return 1;
-  tell_machine();
-  benchmark::RunSpecifiedBenchmarks();
-  return 0;
+  if (!only_lists) tell_machine();
+  return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
 }
 
 }  // namespace

@@ -4,9 +4,26 @@
 #include <string>
 #include <utility>
 
-#include "bench/cuda/operands.hpp"
+#include "bench/cuda/ceilings.hpp"
 
 namespace cuda_bench {
+
+/// prepare(bench) makes one set of operands and returns the call on it.
+template <class Prepare>
+void add_op(const std::string& name, const OpCost& cost, std::chrono::milliseconds rest, Prepare&& prepare) {
+  add_benchmark(name, [=](benchmark::State& state) {
+    Bench b;
+    const auto fit = static_cast<int>(192e6 / std::max(cost.bytes, 1.0)) + 1;
+    const int sets = cost.sets > 0 ? cost.sets : std::clamp(fit, 2, 24);
+    std::vector<Call> calls;
+    for (int i = 0; i < sets; ++i) calls.push_back(prepare(b));
+    const Milliseconds times = times_of(b, calls, calls_in_graph(cost), rest);
+    report(state, times);
+    if (cost.flops > 0) state.counters["tflop_per_s"] = 1e-9 * cost.flops / median(times);
+    state.counters["share"] = ceilings().least_ms(cost) / median(times);
+    if (cost.bytes > 0) state.counters["tb_per_s"] = 1e-9 * cost.bytes / median(times);
+  });
+}
 
 /// The products of one model.
 class ProductOps {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Uses the library as users do, in a folder of its own, and runs what it built.
 #   run.sh WAY PROJECT BUILD COMPILER VERSION GENERATOR WITH_EIGEN
-# WAY: install (what the others need first), find_package, without_eigen, add_subdirectory, plain, pkg_config, cuda
+# WAY: install (what the others need first), find_package, without_eigen, add_subdirectory, plain, pkg_config, onednn, cuda
 set -eu
 way=$1 project=$2 build=$3 compiler=$4 version=$5 generator=$6 with_eigen=$7
 here=$project/tests/build/consumer
@@ -49,6 +49,20 @@ case $way in
     build_and_run
     ;;
   without_eigen) configure without_eigen -DCMAKE_PREFIX_PATH="$prefix" ;;
+  onednn)
+    if output=$(configure onednn -DCMAKE_PREFIX_PATH="$prefix" -DWITHOUT_LIBRARY=ON 2>&1); then
+      echo "the component onednn is found without oneDNN" >&2
+      exit 1
+    fi
+    case $output in
+      *"component onednn needs oneDNN 2.6"*) ;;
+      *) printf '%s\n' "$output" >&2 && exit 1 ;;
+    esac
+    rm -rf "$work"
+    configure onednn -DCMAKE_PREFIX_PATH="$prefix"
+    cmake --build "$work"
+    "$work/program"
+    ;;
   cuda)  # the host part is compiled; the kernels are only configured
     nvcc=${CUDACXX:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
     if output=$(configure cuda -DCMAKE_PREFIX_PATH="$prefix" -DWANTED=OFF 2>&1); then

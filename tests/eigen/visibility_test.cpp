@@ -87,7 +87,9 @@ TEST_CASE("visibility: a range of blocks is those of all blocks") {
   }
 }
 
-TEST_CASE("visibility: what stands earlier than the rows before it does not keep a picture's rows from being skipped") {
+TEST_CASE(
+    "visibility: what stands earlier than the rows before it does not keep a picture's rows from being "
+    "skipped") {
   // 200 rows of a picture, its two newlines, its words: as a prompt is packed.
   std::vector<std::int32_t> positions(200 + 2 + 30);
   for (std::int32_t i = 0; i < 200; ++i) positions[static_cast<std::size_t>(i)] = 1 + i + i / 100;

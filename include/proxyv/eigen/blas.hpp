@@ -37,7 +37,8 @@ class EigenBlasBackend : public EigenBackend {
   }
 
   void product(View<const float> x, View<const float> z, View<float> y, float beta) {
-    if (x.rows() <= detail::gemv_rows || x.cols() == 0 || y.cols() == 0) return EigenBackend::product(x, z, y, beta);
+    if (x.rows() <= detail::gemv_rows || x.cols() == 0 || y.cols() == 0)
+      return EigenBackend::product(x, z, y, beta);
     check::product(x, z, y, beta);
     multiply(map(x), map(z), y, beta);
   }
@@ -63,7 +64,8 @@ class EigenBlasBackend : public EigenBackend {
 
  private:
   static bool takes(const View<const float>& x, const Weight<>& w) {
-    return w.type() == DType::f32 && !w.packed() && x.rows() > detail::gemv_rows && x.cols() > 0 && w.rows() > 0;
+    return w.type() == DType::f32 && !w.packed() && x.rows() > detail::gemv_rows && x.cols() > 0 &&
+           w.rows() > 0;
   }
   const detail::CpuKernels& kernels() const { return detail::kernels_of(level()); }
 

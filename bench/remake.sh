@@ -52,7 +52,7 @@ if [ $quick = yes ]; then
   run pipeline '^receipts/|^pipeline/receipts' "${few[@]}"
   bash bench/peers/run_cpu.sh --quick --sections attention,receipts --threads "$all" --out $out/peers > /dev/null
 else
-  run gemm '^gemm/medium/|^gemm/vicuna-7b/.*/(f32|bf16)_packed/' --repetitions=3
+  run gemm '^gemm/medium/|^gemm/vicuna-7b/.*/(f32_packed|bf16_packed|bf16_dot)/' --repetitions=3
   run gemv '^gemv/(medium|vicuna-7b)/(gate|down)/' --repetitions=3
   run attention '^attention/.*/(8x128|16x64|32x128_kv8)/' --repetitions=3
   run small '^(op|update)/medium/|^op/[a-z_]+/medium' --repetitions=3

@@ -30,12 +30,14 @@ struct LoadedModel {
   pv::KvCache<Engine> cache;
   pv::Buffer<float> logits;
 
-  LoadedModel(const pv::RuntimeConfig& config, pv::DType type, int threads, const pv::PrefillOptions& form,
+  LoadedModel(const pv::RuntimeConfig& config, const Numbers& numbers, int threads,
+              const pv::PrefillOptions& form, index_t room = 0)
+      : LoadedModel(build(config, numbers.type, threads), numbers.precision, threads, form, room) {}
+  LoadedModel(Model&& made, pv::Precision precision, int threads, const pv::PrefillOptions& form,
               index_t room = 0)
-      : LoadedModel(build(config, type, threads), threads, form, room) {}
-  LoadedModel(Model&& made, int threads, const pv::PrefillOptions& form, index_t room = 0)
       : be({.threads = threads,
-            .workspace_bytes = pv::workspace_bytes(made, layout_for(made.crop_shape()), 1, form)}),
+            .workspace_bytes = pv::workspace_bytes(made, layout_for(made.crop_shape()), 1, form)},
+           pv::default_cpu_level(), precision),
         model(std::move(made)),
         layout(layout_for(model.crop_shape())),
         vision(pv::host_buffer<float>(layout.vision() * model.config().hidden)),
@@ -88,34 +90,34 @@ Amount layer_amount(const Model& model, const pv::TokenLayout& layout, const Lay
 
 template <class Model>
 void add_layer(const Settings& s, const std::string& name, pv::RuntimeConfig c, const LayerKind& kind,
-               pv::DType type) {
+               const Numbers& type) {
   c.layers = 1;
   c.proxy_start = kind.attends == Attends::all_rows ? 1 : 0;
   c.vocab = 64;
   c.study.kind = kind.study;
   if (kind.study != pv::Study::none) c.proxy_start = 0;
   if constexpr (Model::uses_proxies) c.learned_proxies = std::same_as<Model, pv::LearnedProxyDecoder<Engine>>;
-  add(s, "layer/" + name + "/" + kind.name + "/" + type_name(type),
-      [=](int threads) -> std::pair<Amount, Call> {
-        const pv::PrefillOptions form = layer_form(kind.folded);
-        auto m = std::make_shared<LoadedModel<Model>>(c, type, threads, form);
-        const Amount amount = layer_amount(m->model, m->layout, kind, form);
-        return {amount, [=] {
-                  auto entered = std::chrono::steady_clock::now();
-                  double seconds = 0.0;
-                  m->prefill(form, [&](const auto& event) {
-                    const auto now = std::chrono::steady_clock::now();
-                    if (event.layer < 0) entered = now;  // with proxies a second time, when they are made
-                    else seconds = std::chrono::duration<double>(now - entered).count();
-                  });
-                  return seconds;
-                }};
-      });
+  add(s, "layer/" + name + "/" + kind.name + "/" + type.name(), [=](int threads) -> std::pair<Amount, Call> {
+    const pv::PrefillOptions form = layer_form(kind.folded);
+    auto m = std::make_shared<LoadedModel<Model>>(c, type, threads, form);
+    Amount amount = layer_amount(m->model, m->layout, kind, form);
+    amount.against = type.peak();
+    return {amount, [=] {
+              auto entered = std::chrono::steady_clock::now();
+              double seconds = 0.0;
+              m->prefill(form, [&](const auto& event) {
+                const auto now = std::chrono::steady_clock::now();
+                if (event.layer < 0) entered = now;  // with proxies a second time, when they are made
+                else seconds = std::chrono::duration<double>(now - entered).count();
+              });
+              return seconds;
+            }};
+  });
 }
 
 inline void add_layers_of(const Settings& s, const std::string& name) {
   const pv::RuntimeConfig c = model(name);
-  for (const pv::DType type : {pv::DType::f32, pv::DType::bf16}) {
+  for (const Numbers& type : all_numbers()) {
     add_layer<pv::PlainDecoder<Engine>>(s, name, c, {.name = "plain"}, type);
     for (const bool folded : {true, false}) {
       const char* form = folded ? "" : "_plain_form";

@@ -26,11 +26,11 @@ inline double prefill_pairs(const pv::TokenLayout& layout, const PrefillCase& wh
 }
 
 template <class Model>
-void add_prefill(const Settings& s, const std::string& name, const PrefillCase& which, pv::DType type) {
+void add_prefill(const Settings& s, const std::string& name, const PrefillCase& which, const Numbers& type) {
   pv::RuntimeConfig c = starting_at(model(name), which.start < 0 ? model(name).layers : which.start);
   c.study.kind = which.study;
   if constexpr (Model::uses_proxies) c.learned_proxies = std::same_as<Model, pv::LearnedProxyDecoder<Engine>>;
-  add(s, "prefill/" + name + "/" + which.name + "/" + type_name(type),
+  add(s, "prefill/" + name + "/" + which.name + "/" + type.name(),
       [=](int threads) -> std::pair<Amount, Call> {
         const pv::PrefillOptions form{.savings = which.savings};
         auto m = std::make_shared<LoadedModel<Model>>(c, type, threads, form);
@@ -39,7 +39,8 @@ void add_prefill(const Settings& s, const std::string& name, const PrefillCase& 
         const Amount amount{
             .flops = cost.linear_flops + 4.0 * pairs * static_cast<double>(c.heads * c.head_dim),
             .bytes = cost.bytes,
-            .tokens = static_cast<double>(m->layout.rows())};
+            .tokens = static_cast<double>(m->layout.rows()),
+            .against = type.peak()};
         return {amount, timed([=] { m->prefill(form); })};
       });
 }
@@ -79,7 +80,7 @@ inline void add_prefills(const Settings& s, const std::string& name, index_t sta
   const auto from = [](const char* variant, index_t layer) {
     return std::string(variant) + "_L" + std::to_string(layer);
   };
-  for (const pv::DType type : {pv::DType::f32, pv::DType::bf16}) {
+  for (const Numbers& type : all_numbers()) {
     add_prefill<Plain>(s, name, {.name = "baseline"}, type);
     add_prefill<Proxy>(s, name, {from("proxyv", start), Attends::with_proxy, pv::Study::none, start}, type);
   }

@@ -23,6 +23,28 @@ void fill_noise(T* to, index_t n, float scale = 1.f) {
   }
 }
 
+inline std::string type_name(pv::DType type) { return std::string(pv::dtype_name(type)); }
+
+/// Which numbers a product multiplies: the weights' element type, and the engine's precision.
+struct Numbers {
+  pv::DType type;
+  pv::Precision precision;
+
+  Numbers(pv::DType weights, pv::Precision asked = pv::Precision::f32) : type(weights), precision(asked) {}
+
+  bool dots() const { return precision == pv::Precision::bf16_products; }
+  std::string name() const { return dots() ? "bf16_dot" : type_name(type); }
+  Ceiling peak() const { return dots() ? Ceiling::dot : Ceiling::fma; }
+};
+
+/// f32, bf16, and bf16 dot products where the engine has them.
+inline std::vector<Numbers> all_numbers() {
+  std::vector<Numbers> all{pv::DType::f32, pv::DType::bf16};
+  if (pv::default_cpu_level() == pv::CpuLevel::avx512bf16)
+    all.emplace_back(pv::DType::bf16, pv::Precision::bf16_products);
+  return all;
+}
+
 class Operands {
   template <class T>
   T* made(index_t n, float scale) {
@@ -34,8 +56,9 @@ class Operands {
   }
 
  public:
-  explicit Operands(int threads, std::size_t workspace = std::size_t{16} << 20)
-      : be({.threads = threads, .workspace_bytes = workspace}) {}
+  explicit Operands(int threads, std::size_t workspace = std::size_t{16} << 20,
+                    pv::Precision precision = pv::Precision::f32)
+      : be({.threads = threads, .workspace_bytes = workspace}, pv::default_cpu_level(), precision) {}
 
   pv::View<float> tensor(index_t rows, index_t cols, float scale = 1.f) {
     return {made<float>(rows * cols, scale), rows, cols};
@@ -92,7 +115,5 @@ std::pair<Amount, Call> on(std::shared_ptr<Operands> operands, const Amount& amo
 inline double bytes_of(index_t elements, double size = sizeof(float)) {
   return static_cast<double>(elements) * size;
 }
-
-inline std::string type_name(pv::DType type) { return std::string(pv::dtype_name(type)); }
 
 }  // namespace cpu_bench

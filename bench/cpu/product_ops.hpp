@@ -35,6 +35,16 @@ inline void add_gemm(const Settings& s, const std::string& model, const Product&
       return on(o, {.flops = p.flops(), .bytes = product_bytes(p, form.type)},
                 [=](Engine& be) { be.gemm(x, w, y, {}); });
     });
+  for (const Numbers& numbers : all_numbers()) {
+    if (!numbers.dots()) continue;
+    add(s, name + numbers.name(), [=](int threads) {
+      auto o = std::make_shared<Operands>(threads, 0, numbers.precision);
+      const auto x = o->tensor(p.rows, p.depth), y = o->tensor(p.rows, p.cols);
+      const auto w = o->weight(p.cols, p.depth, numbers.type, true);
+      return on(o, {.flops = p.flops(), .bytes = product_bytes(p, numbers.type), .against = Ceiling::dot},
+                [=](Engine& be) { be.gemm(x, w, y, {}); });
+    });
+  }
   add(s, name + "eigen", [=](int threads) {
     auto o = std::make_shared<Operands>(threads);
     const auto x = o->tensor(p.rows, p.depth), y = o->tensor(p.rows, p.cols), w = o->tensor(p.cols, p.depth);

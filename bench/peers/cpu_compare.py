@@ -19,9 +19,9 @@ from compare import SUFFIX, TO_MS
 # PyTorch's time / ours, at least, on two threads.
 TARGETS = {
     "layer/medium/plain/f32/t2": 1 / 0.35,
-    "layer/medium/plain/bf16/t2": 1 / 0.28,
+    "layer/medium/plain/bf16_dot/t2": 1 / 0.28,
     "layer/medium/proxyv/f32/t2": 1 / 0.58,
-    "layer/medium/proxyv/bf16/t2": 1 / 0.60,
+    "layer/medium/proxyv/bf16_dot/t2": 1 / 0.60,
     "receipts/baseline/question/t1": 2.0,
     "receipts/baseline/question/t2": 2.0,
     "receipts/proxyv/question/t1": 2.0,
@@ -34,6 +34,13 @@ SHARES = (("prefill/medium/proxyv_L9/f32", "prefill/medium/baseline/f32", 0.53),
 def name_of(entry):
     """cpu_bench's name without what Google Benchmark appends; attention without whose it is."""
     return SUFFIX.sub("", entry.get("run_name", entry["name"])).replace("/ours/", "/")
+
+
+def peer_name(name):
+    """PyTorch's bf16 is bf16 throughout, beside our dot products too; its products take weights as they are."""
+    for ours, theirs in (("/bf16_dot/", "/bf16/"), ("_packed/", "/")):
+        name = name.replace(ours, theirs)
+    return name
 
 
 def read_ours(path):
@@ -53,7 +60,7 @@ def read_rounds(folder):
         peer = folder / path.name.replace("ours-", "torch-", 1)
         theirs = json.loads(peer.read_text())["results"] if peer.exists() else {}
         for name, (ms, share) in read_ours(path).items():
-            rounds.setdefault(name, []).append((ms, share, theirs.get(name)))
+            rounds.setdefault(name, []).append((ms, share, theirs.get(peer_name(name))))
     return rounds
 
 

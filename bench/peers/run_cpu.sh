@@ -46,7 +46,7 @@ filter_of() {  # what cpu_bench calls a section's cases
     layer) echo '^layer/medium/(plain|proxyv|proxyv_plain_form)/' ;;
     prefill) echo '^prefill/medium/(baseline|proxyv_L9)/' ;;
     decode) echo '^decode/medium/after_(1024|2935)/' ;;
-    gemm) echo '^gemm/medium/.*/(f32|bf16)/' ;;
+    gemm) echo '^gemm/medium/.*/(f32_packed|bf16_packed|bf16_dot)/' ;;
     gemv) echo '^gemv/medium/(q|gate|down)/.*/(f32|bf16)/' ;;
     receipts) echo '^receipts/' ;;
     products) echo '' ;;

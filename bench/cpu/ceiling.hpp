@@ -211,7 +211,7 @@ class Ceilings {
 
   std::unique_ptr<std::byte[], detail::Free> memory_;
   std::size_t at_ = 0;
-  std::int64_t steps_[2] = {1 << 14, 1 << 14};
+  std::int64_t steps_[3] = {1 << 14, 1 << 14, 0};  ///< of each ceiling; reading goes by bytes
 };
 
 }  // namespace proxyv::bench

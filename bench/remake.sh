@@ -2,7 +2,7 @@
 # Makes the figures of the docs anew: every program of bench/, compile time, and the peers; JSON and tables under
 # build/bench/, the tables also into the marked places of docs/benchmarks.md.
 #   bash bench/remake.sh [--cpu | --gpu] [--quick] [--no-docs]
-# --cpu (default) takes about ten minutes on two cores, building not counted; --quick about two, with fewer cases and
+# --cpu (default) takes about a quarter of an hour on two cores, building not counted; --quick about two, with fewer cases and
 # repetitions, and leaves the docs alone. --gpu needs a CUDA device and, for the peer, PyTorch; its tables are printed.
 # Run it on a machine that does nothing else: docs/measuring.md says what a figure is worth when it does.
 set -euo pipefail
@@ -57,7 +57,7 @@ else
   run attention '^attention/.*/(8x128|16x64|32x128_kv8)/' --repetitions=3
   run small '^(op|update)/medium/|^op/[a-z_]+/medium' --repetitions=3
   run layers '^layer/medium/' --repetitions=3
-  run models '^prefill/medium/|^decode/medium/' --repetitions=2 --threads="$all"
+  run models '^prefill/medium/((baseline|proxyv_L9)/|(proxyv_plain_form|learned)_L9/bf16/)|^decode/medium/after_2935/' --repetitions=2 --threads="$all"
   run pipeline '^encoder/clip-l-336/|^pipeline/medium' --repetitions=1 --threads="$all"
   run receipts '^receipts/|^pipeline/receipts' --repetitions=5
   bash bench/peers/run_cpu.sh --rounds 2 --sections layer,attention,receipts --threads "$all" --out $out/peers > /dev/null

@@ -110,6 +110,15 @@ TEST_CASE("compare: a slowdown within the noise is none") {
   CHECK_FALSE(c.slowdown(0.05));
 }
 
+TEST_CASE("compare: noise above 100 % does not hide every speed-up") {
+  bench::Change change{"a case", 10.0, 4.0, 1.2};
+  CHECK(change.verdict() == Verdict::faster);  // 2.5 times, beyond 2.2 times
+  change.new_ms = 5.0;
+  CHECK(change.verdict() == Verdict::same);
+  change = {"a case", 4.0, 10.0, 1.2};
+  CHECK(change.verdict() == Verdict::slower);
+}
+
 TEST_CASE("compare: the encoder's stage, where both runs have it") {
   auto before = run({result({"plain"}, {10}), result({"proxyv", 1, 2}, {5})});
   before.results[0].encode.ms = {4, 4};

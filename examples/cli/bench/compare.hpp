@@ -15,11 +15,11 @@ enum class Verdict { same, faster, slower };
 struct Change {
   std::string what;
   double old_ms = 0.0, new_ms = 0.0;
-  double noise = 0.0;  ///< below this relative difference nothing is said
+  double noise = 0.0;  ///< of which nothing is said: the longer time over the shorter, less one
 
   double relative() const { return new_ms / old_ms - 1.0; }
   Verdict verdict() const {
-    if (std::abs(relative()) <= noise) return Verdict::same;
+    if (std::max(new_ms / old_ms, old_ms / new_ms) - 1.0 <= noise) return Verdict::same;
     return relative() < 0.0 ? Verdict::faster : Verdict::slower;
   }
 };

@@ -154,9 +154,13 @@ class EigenBackend : public HostStorage {
     sample(logits, how, static_cast<std::uint64_t>(step[0]), next);
   }
 
+ protected:
+  // For engines that derive from this one.
+  detail::Team team() const { return {threads(), pool()}; }
+  const detail::CpuKernels& kernels() const { return *kernels_; }
+
  private:
   const detail::Scratch* scratch() const { return scratch_.data(); }
-  detail::Team team() const { return {threads(), pool()}; }
 
   static void check_columns(const char* op, const View<const float>& x, const View<float>& y) {
     PROXYV_CHECK(x.cols() == y.cols(), ShapeError, op, ": x has ", x.cols(), " columns, y ", y.cols());

@@ -53,7 +53,7 @@ class EigenBlasBackend : public EigenBackend {
       const auto to = y.row_range(i, n);
       multiply(map(x.row_range(i, n)), map(gate).transpose(), to, 0.f);
       multiply(map(x.row_range(i, n)), map(up).transpose(), ups.row_range(0, n), 0.f);
-      each_row(n, y.cols(), [&](index_t r) {
+      detail::each_row(team(), n, y.cols(), [&](index_t r) {
         kernels().gate_tile(to.row(r), to.stride(), ups.row(r), ups.stride(), 1, y.cols());
       });
     }
@@ -67,7 +67,6 @@ class EigenBlasBackend : public EigenBackend {
     return w.type() == DType::f32 && !w.packed() && x.rows() > detail::gemv_rows && x.cols() > 0 &&
            w.rows() > 0;
   }
-  const detail::CpuKernels& kernels() const { return detail::kernels_of(level()); }
 
   static ConstRows map(const View<const float>& x) {
     return {x.data(), x.rows(), x.cols(), Eigen::OuterStride<>(x.stride())};
@@ -83,14 +82,10 @@ class EigenBlasBackend : public EigenBackend {
     else out.noalias() += a * b;
   }
 
-  template <class F>
-  void each_row(index_t rows, index_t cost, F&& f) const {
-    detail::each_row(detail::Team(threads(), pool()), rows, cost, f);
-  }
   void finish(const View<float>& y, const float* bias, Act act) const {
     if (bias == nullptr && act == Act::none) return;
-    each_row(y.rows(), y.cols(),
-             [&](index_t i) { kernels().finish_tile(act, bias, y.row(i), y.stride(), 1, y.cols()); });
+    detail::each_row(team(), y.rows(), y.cols(),
+                     [&](index_t i) { kernels().finish_tile(act, bias, y.row(i), y.stride(), 1, y.cols()); });
   }
 };
 

@@ -104,7 +104,7 @@ class OneDnnBackend : public EigenBackend {
   Left operand(View<const float> x, DType weights) {
     if (weights == DType::f32) return {x.data(), x.stride(), x.rows()};
     if (rounded_.size() < x.size()) rounded_ = host_buffer<bf16>(x.size());
-    detail::parallel_for(threads(), x.rows(), [&](index_t i, int) {
+    detail::parallel_for(team(), x.rows(), [&](index_t i, int) {
       bf16* to = rounded_.data() + i * x.cols();
       for (index_t j = 0; j < x.cols(); ++j) to[j] = to_bf16(x(i, j));
     });

@@ -39,6 +39,19 @@ inline std::string heads_text(const pv::Heads& h) {
          (h.kv == h.query ? "" : "_kv" + std::to_string(h.kv));
 }
 
+/// The same in Eigen's products, scores in memory.
+inline void add_eigen_attention(const Settings& s, const std::string& name, const Amount& amount,
+                                const pv::Heads& heads, index_t queries, index_t keys, bool causal) {
+  add(s, name + "eigen", [=](int threads) {
+    auto o = std::make_shared<Operands>(threads);
+    const AttentionOperands a(*o, queries, keys, heads);
+    return on(o, amount, [=, scores = eigen_form::Rows(queries, keys)](Engine& be) mutable {
+      Eigen::setNbThreads(be.threads());
+      eigen_form::attention(heads, a.q, a.k, a.v, a.o, causal, scores);
+    });
+  });
+}
+
 inline void add_causal(const Settings& s, const pv::Heads& heads, index_t n) {
   const std::string name = "attention/causal_" + std::to_string(n) + "/" + heads_text(heads) + "/";
   const auto rows = static_cast<double>(n);
@@ -51,14 +64,7 @@ inline void add_causal(const Settings& s, const pv::Heads& heads, index_t n) {
       be.attention(a.q, a.o, seen_by_position(heads, a.k, a.v, positions, positions));
     });
   });
-  add(s, name + "eigen", [=](int threads) {
-    auto o = std::make_shared<Operands>(threads);
-    const AttentionOperands a(*o, n, n, heads);
-    return on(o, amount, [=, scores = eigen_form::Rows(n, n)](Engine& be) mutable {
-      Eigen::setNbThreads(be.threads());
-      eigen_form::attention(heads, a.q, a.k, a.v, a.o, true, scores);
-    });
-  });
+  add_eigen_attention(s, name, amount, heads, n, n, true);
 }
 
 /// Every query sees every key: the shape of ProxyV's querying rows as one dense problem.
@@ -76,14 +82,7 @@ inline void add_dense(const Settings& s, const pv::Heads& heads, index_t queries
       be.attention(a.q, a.o, args);
     });
   });
-  add(s, name + "eigen", [=](int threads) {
-    auto o = std::make_shared<Operands>(threads);
-    const AttentionOperands a(*o, queries, keys, heads);
-    return on(o, amount, [=, scores = eigen_form::Rows(queries, keys)](Engine& be) mutable {
-      Eigen::setNbThreads(be.threads());
-      eigen_form::attention(heads, a.q, a.k, a.v, a.o, false, scores);
-    });
-  });
+  add_eigen_attention(s, name, amount, heads, queries, keys, false);
 }
 
 /// The two attentions of a ProxyV layer on the prompt: newlines and text over all rows, proxies over the

@@ -9,6 +9,7 @@
 
 #include "bench/cpu/layer_bench.hpp"
 #include "bench/cpu/sight.hpp"
+#include "examples/cli/write_text.hpp"
 #include "examples/receipts/questions.hpp"
 #include "proxyv/io/checkpoint.hpp"
 #include "proxyv/io/config.hpp"
@@ -101,7 +102,7 @@ class Reader {
     nlohmann::json all = nlohmann::json::array();
     for (const Question& q : questions_)
       all.push_back({{"picture", q.picture}, {"ids", q.ids}, {"answer", q.answer}});
-    std::ofstream(folder + "/questions.json") << all.dump() << '\n';
+    cli::write_text(folder + "/questions.json", all.dump() + "\n");
     std::ofstream file(folder + "/tokens.f32", std::ios::binary);
     for (const auto& seen : seen_)
       file.write(reinterpret_cast<const char*>(seen.data()),

@@ -6,10 +6,9 @@
 #include <utility>
 
 #include "bench/cpu/operands.hpp"
+#include "examples/cli/bench/vision_tower.hpp"
 #include "proxyv/model/random.hpp"
-#include "proxyv/vision/clip_encoder.hpp"
 #include "proxyv/vision/preprocess.hpp"
-#include "proxyv/vision/projector.hpp"
 
 namespace cpu_bench {
 
@@ -22,13 +21,12 @@ class Sight {
       : processor_(std::move(processor)),
         hidden_(hidden),
         store_(std::move(store)),
-        encoder_(be, clip, filled<pv::ClipWeights<Engine>>(visit, clip)),
-        projector_(projector_weights(visit, clip)) {}
+        tower_(be, clip, hidden, visit) {}
 
   index_t crops(const pv::Image& picture) const {
     return processor_.count_crops(picture.width(), picture.height());
   }
-  index_t tokens(index_t crops) const { return crops * encoder_.config().patches(); }
+  index_t tokens(index_t crops) const { return crops * tower_.encoder.config().patches(); }
 
   /// Pixels, normalised and cut into patches.
   pv::Buffer<float> patches(const pv::Image& picture) const {
@@ -41,9 +39,9 @@ class Sight {
   template <class E>
   void look(E& be, pv::View<const float> patches, pv::View<float> tokens) const {
     auto frame = be.frame();
-    auto features = frame.matrix(patches.rows(), encoder_.config().hidden);
-    encoder_(be, patches, features);
-    projector_(be, features, tokens);
+    auto features = frame.matrix(patches.rows(), tower_.encoder.config().hidden);
+    tower_.encoder(be, patches, features);
+    tower_.projector(be, features, tokens);
   }
   /// From a picture to tokens, preprocessing included.
   template <class E>
@@ -58,24 +56,10 @@ class Sight {
   }
 
  private:
-  template <class Weights, class Visitor>
-  static Weights filled(Visitor& visit, const pv::ClipConfig& clip) {
-    Weights w;
-    pv::for_each_tensor<Engine>(clip, w, visit);
-    return w;
-  }
-  template <class Visitor>
-  pv::ProjectorWeights<Engine> projector_weights(Visitor& visit, const pv::ClipConfig& clip) const {
-    pv::ProjectorWeights<Engine> w;
-    pv::for_each_tensor<Engine>(clip.hidden, hidden_, w, visit);
-    return w;
-  }
-
   pv::ImageProcessor processor_;
   index_t hidden_;
   std::shared_ptr<pv::WeightStore<Engine>> store_;
-  pv::ClipEncoder<Engine> encoder_;
-  pv::Projector<Engine> projector_;
+  bench::VisionTower<Engine> tower_;
 };
 
 /// LLaVA's preprocessing for an encoder: AnyRes in crops of its size.

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <filesystem>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -15,6 +14,7 @@
 #include "looking.hpp"
 #include "proxyv/vision/image_file.hpp"
 #include "table.hpp"
+#include "write_text.hpp"
 
 namespace cli {
 namespace {
@@ -82,27 +82,20 @@ void print_table(const LookOptions& o, const looking::Looked& l) {
   fmt::print("{}\nMIR {:.3f}, over {} vision and {} text states\n", table(rows), l.mir, l.vision, l.mir_text);
 }
 
-void save(const std::filesystem::path& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  PROXYV_CHECK(file.good(), proxyv::LoadError, path.string(), ": cannot be written");
-}
-
 void draw(const LookOptions& o, const proxyv::Image& picture, const looking::Looked& l) {
   const std::filesystem::path folder = o.out;
   std::error_code failed;
   std::filesystem::create_directories(folder, failed);
   PROXYV_CHECK(!failed, proxyv::LoadError, o.out, ": cannot be made: ", failed.message());
-  save(folder / "attention.svg",
-       looking::attention_bars(l, &looking::Layer::last, "Where the last token looks").str());
+  write_text((folder / "attention.svg").string(),
+             looking::attention_bars(l, &looking::Layer::last, "Where the last token looks").str());
   proxyv::write_png(folder / "attention.png",
                     looking::heat_over(picture, looking::attention_over(picture, l, o.layer)));
-  save(folder / "mir.svg", looking::mir_curve(l).str());
+  write_text((folder / "mir.svg").string(), looking::mir_curve(l).str());
   if (l.proxies.empty()) return;
-  save(folder / "attention_of_proxies.svg",
-       looking::attention_bars(l, &looking::Layer::proxies, "Where the proxies look").str());
-  save(folder / "proxies.svg", looking::proxy_rasters(l).str());
+  write_text((folder / "attention_of_proxies.svg").string(),
+             looking::attention_bars(l, &looking::Layer::proxies, "Where the proxies look").str());
+  write_text((folder / "proxies.svg").string(), looking::proxy_rasters(l).str());
   proxyv::write_png(folder / "proxies.png", looking::proxies_over(picture, l));
 }
 

@@ -6,12 +6,12 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
-#include <fstream>
 #include <memory>
 #include <nlohmann/json.hpp>
 
 #include "../../../examples/cli/bench/machine.hpp"
 #include "../../../examples/cli/program.hpp"
+#include "../../../examples/cli/write_text.hpp"
 #include "measure.hpp"
 
 namespace proxyv::bench {
@@ -114,13 +114,6 @@ void print(const Problem& p, const Row& r, const Row* ours) {
   std::fflush(stdout);
 }
 
-void write(const std::string& path, const Json& json) {
-  std::ofstream file(path, std::ios::binary);
-  file << json.dump(1) << "\n";
-  file.close();
-  PROXYV_CHECK(file.good(), LoadError, path, ": cannot be written");
-}
-
 void run(const Options& o) {
   const std::vector<Shape> shapes = parse_shapes(o.shapes);
   Json out{{"proxyv_gemm_peer", 1},
@@ -144,7 +137,7 @@ void run(const Options& o) {
         out["rows"].push_back(json_of(problem, r, ours));
       }
     }
-  if (!o.json.empty()) write(o.json, out);
+  if (!o.json.empty()) cli::write_text(o.json, out.dump(1) + "\n");
 }
 
 }  // namespace

@@ -5,8 +5,10 @@
 #include <chrono>
 #include <cmath>
 #include <string>
+#include <utility>
 #include <vector>
 
+#include "../../../examples/cli/bench/samples.hpp"
 #include "../../cpu/others.hpp"
 #include "problem.hpp"
 
@@ -26,11 +28,7 @@ struct Row {
   std::vector<double> seconds, ceiling;  ///< per call; what its ceiling was right then
   std::vector<double> others{};          ///< cores that other programs used meanwhile
 
-  static double median_of(std::vector<double> v) {
-    std::sort(v.begin(), v.end());
-    const std::size_t half = v.size() / 2;
-    return v.size() % 2 == 1 ? v[half] : 0.5 * (v[half - 1] + v[half]);
-  }
+  static double median_of(std::vector<double> values) { return ::bench::Samples{std::move(values)}.median(); }
   double median() const { return median_of(seconds); }
   double best() const { return *std::min_element(seconds.begin(), seconds.end()); }
   double rate() const { return amount / median(); }

@@ -2,15 +2,11 @@
 // projector.
 #pragma once
 
-#include <memory>
 #include <string>
-#include <utility>
 
 #include "proxyv/model/random.hpp"
 #include "proxyv/reduce/vision_zip.hpp"
-#include "proxyv/vision/clip_encoder.hpp"
-#include "proxyv/vision/projector.hpp"
-#include "settings.hpp"
+#include "vision_tower.hpp"
 
 namespace bench {
 
@@ -36,17 +32,9 @@ template <class B>
 class EncoderStage {
  public:
   EncoderStage(B& be, const pv::ClipConfig& clip, index_t hidden, const pv::RandomOptions& random)
-      : hidden_(hidden) {
-    pv::detail::RandomVisitor<B, B> draw(be, random, store_);
-    pv::ClipWeights<B> clip_weights;
-    pv::for_each_tensor<B>(clip, clip_weights, draw);
-    encoder_ = std::make_unique<pv::ClipEncoder<B>>(be, clip, clip_weights);
-    pv::ProjectorWeights<B> projector_weights;
-    pv::for_each_tensor<B>(clip.hidden, hidden, projector_weights, draw);
-    projector_ = std::make_unique<pv::Projector<B>>(projector_weights);
-  }
+      : hidden_(hidden), tower_(be, clip, hidden, pv::detail::RandomVisitor<B, B>(be, random, store_)) {}
 
-  const pv::ClipConfig& config() const { return encoder_->config(); }
+  const pv::ClipConfig& config() const { return tower_.encoder.config(); }
   index_t tokens(index_t crops, const pv::ZipSettings& zip) const {
     return crops * (zip.on() ? zip.tokens() : config().patches());
   }
@@ -57,8 +45,8 @@ class EncoderStage {
     auto frame = be.frame();
     const auto features = frame.matrix(tokens.rows(), config().hidden);
     if (zip.on()) reduced(be, patches, features, zip);
-    else (*encoder_)(be, patches, features);
-    (*projector_)(be, features, tokens);
+    else tower_.encoder(be, patches, features);
+    tower_.projector(be, features, tokens);
   }
 
   pv::Cost cost(index_t crops, const pv::ZipSettings& zip) const {
@@ -72,7 +60,7 @@ class EncoderStage {
   template <class E>
   void reduced(E& be, pv::In<B> patches, pv::Out<B> features, const pv::ZipSettings& zip) const {
     if constexpr (pv::RankOps<E> && pv::MergeOps<E>) {
-      encoder_->tapped(be, patches, [&](auto& engine, const pv::ClipTap<B>& tap) {
+      tower_.encoder.tapped(be, patches, [&](auto& engine, const pv::ClipTap<B>& tap) {
         const pv::VisionZip<B> reduce(zip, config().heads, config().patches() + 1);
         reduce(engine, tap.cls_weights, tap.keys, tap.hidden, features, [](index_t, const auto&) {});
       });
@@ -83,8 +71,7 @@ class EncoderStage {
 
   index_t hidden_;
   pv::WeightStore<B> store_;
-  std::unique_ptr<pv::ClipEncoder<B>> encoder_;
-  std::unique_ptr<pv::Projector<B>> projector_;
+  VisionTower<B> tower_;
 };
 
 }  // namespace bench

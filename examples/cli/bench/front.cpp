@@ -8,6 +8,7 @@
 
 #include "../models.hpp"
 #include "../table.hpp"
+#include "../write_text.hpp"
 #include "compare.hpp"
 #include "machine.hpp"
 #include "report.hpp"
@@ -214,9 +215,9 @@ int run_front(const FrontOptions& o, const MakeRunner& make) {
   const Run run = measure(o, *runner);
   print_table(run);
   if (!o.json.empty())
-    write_text(o.json, run_json(run).dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
-  if (!o.csv.empty()) write_text(o.csv, run_csv(run));
-  if (!o.html.empty()) write_text(o.html, report_html(run));
+    cli::write_text(o.json, run_json(run).dump(1, ' ', false, Json::error_handler_t::replace) + "\n");
+  if (!o.csv.empty()) cli::write_text(o.csv, run_csv(run));
+  if (!o.html.empty()) cli::write_text(o.html, report_html(run));
   if (o.compare.empty()) return 0;
   const Comparison c = compare(then, run);
   print_comparison(c);

@@ -93,13 +93,6 @@ inline std::string run_csv(const Run& run) {
   return out;
 }
 
-inline void write_text(const std::string& path, const std::string& text) {
-  std::ofstream file(path, std::ios::binary);
-  file << text;
-  file.close();
-  PROXYV_CHECK(file.good(), pv::LoadError, path, ": cannot be written");
-}
-
 /// What a comparison needs of an earlier run.
 struct OldResult {
   Case setting;

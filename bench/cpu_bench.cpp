@@ -107,7 +107,7 @@ int run(int count, char** words) {
   benchmark::Initialize(&count, words);
   if (benchmark::ReportUnrecognizedArguments(count, words)) return 2;
   if (!only_lists) tell_machine(settings);
-  return benchmark::RunSpecifiedBenchmarks() > 0 ? 0 : 1;
+  return benchmark::RunSpecifiedBenchmarks() > 0 && !cpu_bench::any_failed() ? 0 : 1;
 }
 
 }  // namespace

@@ -15,7 +15,7 @@ for word in "$@"; do
     --gpu) what=gpu ;;
     --quick) quick=yes docs=no ;;
     --no-docs) docs=no ;;
-    *) echo "bench/remake.sh: unknown option $word" >&2 && exit 2 ;;
+    *) echo "bench/remake.sh: unknown option $word, wanted --cpu, --gpu, --quick or --no-docs" >&2 && exit 2 ;;
   esac
 done
 

@@ -4,6 +4,7 @@
 #include <benchmark/benchmark.h>
 
 #include <cmath>
+#include <cstdio>
 #include <exception>
 #include <functional>
 #include <string>
@@ -108,6 +109,12 @@ inline void report(benchmark::State& state, const Summary& s, const Amount& amou
                  (s.others < Others::disturbing ? "" : " ~"));
 }
 
+/// Whether a case could not be measured: the program says so with its exit status.
+inline bool& any_failed() {
+  static bool failed = false;
+  return failed;
+}
+
 /// A benchmark for each number of threads. prepare(threads) gives what one call does and the call; what the
 /// call needs lives in it.
 template <class Prepare>
@@ -120,7 +127,9 @@ void add(const Settings& settings, const std::string& name, Prepare prepare) {
           const std::pair<Amount, Call> made = prepare(threads);
           report(state, measure(settings, made.first, threads, made.second), made.first, threads);
         } catch (const std::exception& error) {
+          std::fprintf(stderr, "%s: %s\n", full.c_str(), error.what());
           state.SkipWithError(error.what());
+          any_failed() = true;
           break;
         }
       }

@@ -50,7 +50,7 @@ filter_of() {  # what cpu_bench calls a section's cases
     gemv) echo '^gemv/medium/(q|gate|down)/.*/(f32|bf16)/' ;;
     receipts) echo '^receipts/' ;;
     products) echo '' ;;
-    *) refuse "no section $1" ;;
+    *) refuse "no section $1; wanted attention, layer, prefill, decode, gemm, gemv, receipts or products" ;;
   esac
 }
 

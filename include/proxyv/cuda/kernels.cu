@@ -61,7 +61,8 @@ PROXYV_INSTANTIATE(f16);
 PROXYV_INSTANTIATE(bf16);
 #undef PROXYV_INSTANTIATE
 
-// Functions that are no templates: their addresses make the compiler keep them.
+// Functions that are no templates: their addresses make the compiler keep them, on the host's side.
+#ifndef __CUDA_ARCH__
 [[gnu::used]] static std::size_t (*const kept_attention_scratch)(const Where&) = attention_scratch_bytes;
 [[gnu::used]] static std::size_t (*const kept_sample_scratch)(std::int64_t) = sample_scratch_bytes;
 [[gnu::used]] static cudaError_t (*const kept_rotary_table)(const std::int32_t*, std::int64_t, const Rotary&, Rows<float>, const Where&) = rotary_table;
@@ -75,6 +76,7 @@ PROXYV_INSTANTIATE(bf16);
                                                            const Where&) = hide_others;
 [[gnu::used]] static cudaError_t (*const kept_group_rest)(Rows<const float>, const std::int32_t*, std::int64_t, std::int32_t*, std::int64_t, std::int32_t*,
                                                           std::int64_t, std::int32_t*, const Where&) = group_rest;
+#endif
 
 }  // namespace cuda
 }  // namespace proxyv::inline v0

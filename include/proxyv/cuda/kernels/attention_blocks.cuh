@@ -47,8 +47,9 @@ struct KeyMap {
 
 /// Smallest and largest position.
 struct Reach {
-  int low = INT_MAX, high = INT_MIN;
+  int low, high;
 
+  __device__ static Reach none() { return {INT_MAX, INT_MIN}; }
   __device__ void add(int position) { low = min(low, position), high = max(high, position); }
   __device__ Reach across_warp() const {
     return {__reduce_min_sync(all_lanes, low), __reduce_max_sync(all_lanes, high)};
@@ -58,7 +59,7 @@ struct Reach {
 /// Positions of the queries of rows [first, first + count), by one warp.
 template <class T>
 __device__ Reach reach_of_rows(const AttentionJob<T>& job, std::int64_t first, int count, int group) {
-  Reach reach;
+  Reach reach = Reach::none();
   if (any_causal(job))
     for (int row = static_cast<int>(threadIdx.x % 32); row < count; row += 32)
       reach.add(job.query_positions[(first + row) / group]);
@@ -95,7 +96,7 @@ struct BlockList {
                                           int lane) {
     const DeviceSegment<T>& segment = job.segment[at.segment];
     if (segment.visible == Visible::all) return 1;
-    Reach keys;
+    Reach keys = Reach::none();
     for (int k = lane; k < at.count; k += 32) keys.add(segment.positions[at.key + k]);
     keys = keys.across_warp();
     if (keys.low > rows.high) return 0;

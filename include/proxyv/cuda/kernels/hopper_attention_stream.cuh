@@ -88,7 +88,7 @@ struct Producer {
                early = job.segments > 0 && job.segment[0].visible != Visible::causal;
     std::int32_t position[stages][2];
     if (!early && guesses > 0) read_positions(position);
-    Reach seen;
+    Reach seen = Reach::none();
     if (causal) seen = reach_of_rows(job, first, count, task.group);
     const KeyMap<keys> map(live);
     int done = 0;
@@ -98,7 +98,7 @@ struct Producer {
       const KeyBlock block{0, block_at(i) * keys, min(keys, map.keys[0] - block_at(i) * keys)};
       const bool exists = block.count > 0;
       done += exists ? 1 : 0;
-      Reach reach;
+      Reach reach = Reach::none();
       if (!early) reach.add(position[i][0]), reach.add(position[i][1]), reach = reach.across_warp();
       const bool visible = exists && (early || reach.low <= seen.high),
                  mixed = !early && reach.high > seen.low;
@@ -172,7 +172,7 @@ struct Producer {
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       if (block[i].count == 0) break;
-      Reach reach;
+      Reach reach = Reach::none();
       reach.add(position[i][0]), reach.add(position[i][1]);
       reach = reach.across_warp();
       const bool causal = task.job.segment[block[i].segment].visible == Visible::causal;

@@ -163,7 +163,7 @@ inline std::string report_html(const Run& run) {
          "</title>\n<style>body{font:15px/1.5 "
          "Helvetica,Arial,sans-serif;color:#22303c;max-width:1340px;margin:24px auto;padding:0 16px}"
          "table{border-collapse:collapse}td,th{padding:3px 12px;border-bottom:1px solid "
-         "#d5dbe1;text-align:right}"
+         "#d5dbe1;text-align:right;white-space:nowrap}"
          "td:first-child,th:first-child{text-align:left}figure{display:inline-block;margin:12px "
          "4px}</style></head>\n<body><h1>" +
          svg::escaped(title) + "</h1>\n<p>" +

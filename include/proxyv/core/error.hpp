@@ -9,6 +9,7 @@
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
+#include <initializer_list>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -49,7 +50,7 @@ class CacheFullError : public Error {
 /// The engine's workspace is smaller than the work needs. Thrown before anything is computed.
 class WorkspaceError : public Error {
  public:
-  WorkspaceError(std::string_view where, std::size_t needed_bytes, std::size_t available_bytes)
+  [[gnu::cold]] WorkspaceError(std::string_view where, std::size_t needed_bytes, std::size_t available_bytes)
       : Error(std::string(where) + ": workspace too small: needed " + std::to_string(needed_bytes) +
               " bytes, available " + std::to_string(available_bytes) + " bytes"),
         needed(needed_bytes),
@@ -61,21 +62,52 @@ class WorkspaceError : public Error {
 
 namespace detail {
 
-inline void append(std::string& out, std::string_view part) { out += part; }
-inline void append(std::string& out, const char* part) { out += part; }
-inline void append(std::string& out, const std::string& part) { out += part; }
-template <class T>
-  requires std::is_arithmetic_v<T>
-void append(std::string& out, T part) {
-  out += std::to_string(part);
+/// A text or a number in a message, held for as long as the expression that names it.
+class MessagePart {
+ public:
+  MessagePart(std::string_view text) : kind_(Kind::text), text_(text.data()), size_(text.size()) {}
+  MessagePart(const std::string& text) : MessagePart(std::string_view(text)) {}
+  MessagePart(const char* text) : kind_(Kind::terminated), text_(text) {}
+  template <class T>
+    requires std::is_arithmetic_v<T> MessagePart(T number)
+        : kind_(Kind::real), real_(static_cast<double>(number)) {
+      if constexpr (std::is_integral_v<T>) {
+        kind_ = std::is_signed_v<T> ? Kind::integer : Kind::natural;
+        natural_ = static_cast<unsigned long long>(number);
+      }
+    }
+
+    void append_to(std::string& out) const {
+      switch (kind_) {
+        case Kind::text: out.append(text_, size_); break;
+        case Kind::terminated: out += text_; break;
+        case Kind::integer: out += std::to_string(static_cast<long long>(natural_)); break;
+        case Kind::natural: out += std::to_string(natural_); break;
+        case Kind::real: out += std::to_string(real_); break;
+      }
+    }
+
+   private:
+    enum class Kind { text, terminated, integer, natural, real } kind_;
+    union {
+      const char* text_;
+      unsigned long long natural_;
+      double real_;
+    };
+    std::size_t size_ = 0;
+};
+
+/// One message of all parts.
+[[gnu::cold]] inline std::string joined(std::initializer_list<MessagePart> parts) {
+  std::string out;
+  for (const MessagePart& part : parts) part.append_to(out);
+  return out;
 }
 
 /// Joins texts and numbers into one message.
 template <class... Parts>
 std::string concat(const Parts&... parts) {
-  std::string out;
-  (append(out, parts), ...);
-  return out;
+  return joined({MessagePart(parts)...});
 }
 
 template <class E>
@@ -89,6 +121,13 @@ template <class E>
 #endif
 }
 
+/// What a failed check calls: one function for all messages of a type, so that a check costs its caller
+/// little code.
+template <class E>
+[[noreturn, gnu::cold, gnu::noinline]] void fail_with(std::initializer_list<MessagePart> parts) {
+  fail(E(joined(parts)));
+}
+
 [[noreturn]] inline void assertion_failed(const char* condition, const char* file, int line) {
   std::fprintf(stderr, "%s:%d: proxyv internal error: %s\n", file, line, condition);
   std::abort();
@@ -98,10 +137,10 @@ template <class E>
 }  // namespace proxyv::inline v0
 
 /// Throws `Type` with the joined message parts unless `condition` holds.
-#define PROXYV_CHECK(condition, Type, ...)                               \
-  do {                                                                   \
-    if (!(condition)) [[unlikely]]                                       \
-      ::proxyv::detail::fail(Type(::proxyv::detail::concat(__VA_ARGS__))); \
+#define PROXYV_CHECK(condition, Type, ...)              \
+  do {                                                  \
+    if (!(condition)) [[unlikely]]                      \
+      ::proxyv::detail::fail_with<Type>({__VA_ARGS__}); \
   } while (false)
 
 /// An invariant of the library itself; may be replaced by defining it before the first include.

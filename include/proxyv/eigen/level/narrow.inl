@@ -22,10 +22,9 @@ inline bool pack_narrow(const float* z, index_t stride, index_t cols, index_t de
 }
 
 /// y [R, cols] += a b, a packed for R rows, b by pack_narrow.
-template <int R>
+template <int R, int packets>
 [[gnu::noinline]] void narrow_rows(index_t depth, const float* a, const float* b, float* y, index_t stride,
                                    index_t cols) {
-  constexpr int packets = narrow_packets > 0 ? narrow_packets : 1;
   Packet sum[R][packets];  // in registers: every loop over it is unrolled, every index a constant
 #pragma GCC unroll 12
   for (int i = 0; i < R * packets; ++i) sum[i / packets][i % packets] = splat(0.f);
@@ -50,14 +49,18 @@ template <int R>
   }
 }
 
-inline void narrow_tile(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride,
-                        index_t cols) {
-  switch (rows) {
-    case 1: return narrow_rows<1>(depth, a, b, y, stride, cols);
-    case 2: return narrow_rows<2>(depth, a, b, y, stride, cols);
-    case 3: return narrow_rows<3>(depth, a, b, y, stride, cols);
-    case 4: return narrow_rows<4>(depth, a, b, y, stride, cols);
-    case 5: return narrow_rows<5>(depth, a, b, y, stride, cols);
-    default: return narrow_rows<6>(depth, a, b, y, stride, cols);
+/// Empty for a level without narrow tiles: their kernels are not compiled there.
+template <int packets>
+void narrow_tile(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride,
+                 index_t cols) {
+  if constexpr (packets > 0) {
+    switch (rows) {
+      case 1: return narrow_rows<1, packets>(depth, a, b, y, stride, cols);
+      case 2: return narrow_rows<2, packets>(depth, a, b, y, stride, cols);
+      case 3: return narrow_rows<3, packets>(depth, a, b, y, stride, cols);
+      case 4: return narrow_rows<4, packets>(depth, a, b, y, stride, cols);
+      case 5: return narrow_rows<5, packets>(depth, a, b, y, stride, cols);
+      default: return narrow_rows<6, packets>(depth, a, b, y, stride, cols);
+    }
   }
 }

@@ -19,7 +19,7 @@ inline constexpr CpuKernels kernels{
     .scale_row = &scale_row,
     .add_weighted_rows = &add_weighted_rows,
     .pack_narrow = &pack_narrow,
-    .narrow_tile = &narrow_tile,
+    .narrow_tile = &narrow_tile<narrow_packets>,
     .key_scores = &key_scores,
     .add_key_values = &add_key_values,
     .rms_norm_row = &rms_norm_row,

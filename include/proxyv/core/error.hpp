@@ -62,39 +62,42 @@ class WorkspaceError : public Error {
 
 namespace detail {
 
-/// A text or a number in a message, held for as long as the expression that names it.
+template <class T>
+concept Arithmetic = std::is_arithmetic_v<T>;
+
+/// A text or a number in a message. Texts are referred to: it lives no longer than the expression that names
+/// them.
 class MessagePart {
  public:
   MessagePart(std::string_view text) : kind_(Kind::text), text_(text.data()), size_(text.size()) {}
   MessagePart(const std::string& text) : MessagePart(std::string_view(text)) {}
   MessagePart(const char* text) : kind_(Kind::terminated), text_(text) {}
-  template <class T>
-    requires std::is_arithmetic_v<T> MessagePart(T number)
-        : kind_(Kind::real), real_(static_cast<double>(number)) {
-      if constexpr (std::is_integral_v<T>) {
-        kind_ = std::is_signed_v<T> ? Kind::integer : Kind::natural;
-        natural_ = static_cast<unsigned long long>(number);
-      }
+  template <Arithmetic T>
+  MessagePart(T number) : kind_(Kind::real), real_(static_cast<double>(number)) {
+    if constexpr (std::is_integral_v<T>) {
+      kind_ = std::is_signed_v<T> ? Kind::integer : Kind::natural;
+      natural_ = static_cast<unsigned long long>(number);
     }
+  }
 
-    void append_to(std::string& out) const {
-      switch (kind_) {
-        case Kind::text: out.append(text_, size_); break;
-        case Kind::terminated: out += text_; break;
-        case Kind::integer: out += std::to_string(static_cast<long long>(natural_)); break;
-        case Kind::natural: out += std::to_string(natural_); break;
-        case Kind::real: out += std::to_string(real_); break;
-      }
+  void append_to(std::string& out) const {
+    switch (kind_) {
+      case Kind::text: out.append(text_, size_); break;
+      case Kind::terminated: out += text_; break;
+      case Kind::integer: out += std::to_string(static_cast<long long>(natural_)); break;
+      case Kind::natural: out += std::to_string(natural_); break;
+      case Kind::real: out += std::to_string(real_); break;
     }
+  }
 
-   private:
-    enum class Kind { text, terminated, integer, natural, real } kind_;
-    union {
-      const char* text_;
-      unsigned long long natural_;
-      double real_;
-    };
-    std::size_t size_ = 0;
+ private:
+  enum class Kind { text, terminated, integer, natural, real } kind_;
+  union {
+    const char* text_;
+    unsigned long long natural_;
+    double real_;
+  };
+  std::size_t size_ = 0;
 };
 
 /// One message of all parts.

@@ -15,7 +15,7 @@ export LC_ALL=C
 root=$(cd "${1:-.}" && pwd)
 cd "$root/include/proxyv"
 
-files=$(find . -type f \( -name '*.hpp' -o -name '*.inl' -o -name '*.cuh' -o -name '*.cu' \) | sed 's,^\./,,' | sort)
+files=$(find . -type f \( -name '*.hpp' -o -name '*.inl' -o -name '*.cpp' -o -name '*.cuh' -o -name '*.cu' \) | sed 's,^\./,,' | sort)
 if [ -z "$files" ]; then
   echo "floors.sh: no headers under $root/include/proxyv" >&2
   exit 1

@@ -11,7 +11,7 @@ trap 'rm -rf "$work"' EXIT
 
 cat > "$work/kernels.cpp" <<'S'
 #include <proxyv/eigen.hpp>
-const void* kernels_of_every_level(int level) { return &proxyv::detail::kernels_of(static_cast<proxyv::CpuLevel>(level)); }
+const void* kernels_of_every_level(int level) { return &proxyv::detail::Ops::kernels(static_cast<proxyv::CpuLevel>(level)); }
 void products(proxyv::EigenBackend& be, proxyv::View<const float> x, proxyv::Weight<> w, proxyv::View<float> y) {
   be.gemm(x, w, y, {});
   be.swiglu(x, w, w, y);

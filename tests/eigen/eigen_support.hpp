@@ -8,6 +8,7 @@
 #include "proxyv/backend/packed.hpp"
 #include "proxyv/backend/reference.hpp"
 #include "proxyv/eigen/backend.hpp"
+#include "proxyv/eigen/packet.hpp"
 
 namespace eigen_test {
 

@@ -31,11 +31,11 @@ TEST_CASE("gemv: a row's result does not depend on its neighbours") {
   const Block x(8, 200, 1);
   const RawWeight w(40, 200, DType::bf16, 2);
   Block all(8, 40, 3, 0), one(1, 40, 3, 0);
-  detail::gemv(detail::portable::kernels, x.in().data(), x.stride, 8, w.weight, all.view().data(), all.stride,
-               0.f, nullptr, Act::none, 1);
+  detail::gemv(detail::Ops::kernels(CpuLevel::portable), x.in().data(), x.stride, 8, w.weight,
+               all.view().data(), all.stride, 0.f, nullptr, Act::none, 1);
   for (index_t i = 0; i < 8; ++i) {
-    detail::gemv(detail::portable::kernels, x.in().row(i), x.stride, 1, w.weight, one.view().data(),
-                 one.stride, 0.f, nullptr, Act::none, 3);
+    detail::gemv(detail::Ops::kernels(CpuLevel::portable), x.in().row(i), x.stride, 1, w.weight,
+                 one.view().data(), one.stride, 0.f, nullptr, Act::none, 3);
     for (index_t j = 0; j < 40; ++j) CHECK(one.view()(0, j) == all.view()(i, j));
   }
 }

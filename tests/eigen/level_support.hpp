@@ -5,7 +5,7 @@
 #include <string>
 
 #include "eigen/eigen_support.hpp"
-#include "proxyv/eigen/level.hpp"
+#include "proxyv/eigen/levels.hpp"
 #include "support/catch.hpp"
 
 namespace eigen_test {
@@ -158,7 +158,7 @@ inline void check_level(CpuLevel level) {
     WARN("this CPU or this build lacks " << cpu_level_name(level) << ": its kernels were not tried");
     return;
   }
-  const detail::CpuKernels& k = detail::kernels_of(level);
+  const detail::CpuKernels& k = detail::Ops::kernels(level);
   check_tiles(k);
   check_rows(k);
   check_packed(level);

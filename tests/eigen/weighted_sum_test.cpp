@@ -30,11 +30,11 @@ TEST_CASE("weighted_sum: a finished row is a mean, an empty one what was asked f
   detail::HostAttention args(Heads{1, 1, 1});
   args.add({{values.data(), 4, 1}, {values.data(), 4, 1}, Visible::all, {}, {}});
   float out = 8.f;
-  detail::finish_row(detail::portable::kernels, args, {1.f, 4.f}, 0, &out);
+  detail::finish_row(detail::Ops::kernels(CpuLevel::portable), args, {1.f, 4.f}, 0, &out);
   CHECK(out == 2.f);
-  detail::finish_row(detail::portable::kernels, args, {}, 0, &out);
+  detail::finish_row(detail::Ops::kernels(CpuLevel::portable), args, {}, 0, &out);
   CHECK(out == 0.f);
   args.empty_row = EmptyRow::uniform;
-  detail::finish_row(detail::portable::kernels, args, {}, 0, &out);
+  detail::finish_row(detail::Ops::kernels(CpuLevel::portable), args, {}, 0, &out);
   CHECK(out == 3.f);
 }

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "proxyv/eigen/attention_direct.hpp"
+#include "proxyv/eigen/ops.hpp"
 
 namespace proxyv::inline v0 {
 namespace detail {
@@ -209,8 +210,9 @@ inline void attend_unit(const AttentionUnit& unit, const Scratch& scratch) {
 }
 
 /// o = softmax(q k^T / sqrt(dim)) v over the visible keys.
-inline void attention(View<const float> q, View<float> o, const HostAttention& args, const Scratch* scratch,
-                      Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::attention(View<const float> q, View<float> o, const HostAttention& args,
+                                  const Scratch* scratch, Team threads) {
   const Heads& heads = args.heads;
   const index_t group = heads.query / heads.kv;
   if (q.rows() * group <= attention_direct_rows || heads.dim > attention_packed_dim)

@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "proxyv/eigen/gemv.hpp"
+#include "proxyv/eigen/ops.hpp"
 #include "proxyv/eigen/visibility.hpp"
 
 namespace proxyv::inline v0 {
@@ -40,8 +41,9 @@ inline void weigh_keys(const CpuKernels& k, const float* q, float* weights, inde
 }
 
 /// weights [queries * query heads, keys].
-inline void attention_weights(const CpuKernels& k, View<const float> q, const HostAttention& args,
-                              View<float> weights, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::attention_weights(const CpuKernels& k, View<const float> q, const HostAttention& args,
+                                          View<float> weights, Team threads) {
   const Heads& heads = args.heads;
   const index_t group = heads.query / heads.kv;
   each_row(threads, weights.rows(), args.keys() * heads.dim, [&](index_t i) {

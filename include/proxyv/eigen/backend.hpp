@@ -1,17 +1,11 @@
-// EigenBackend: the CPU engine. It checks shapes, hands out its scratch, and calls this folder's kernels.
+// EigenBackend: the CPU engine. It checks shapes, hands out its scratch, and calls this folder's ops.
 #pragma once
 
 #include "proxyv/backend/concepts.hpp"
 #include "proxyv/backend/host_storage.hpp"
 #include "proxyv/backend/packed.hpp"
-#include "proxyv/eigen/attention.hpp"
-#include "proxyv/eigen/attention_weights.hpp"
-#include "proxyv/eigen/gate.hpp"
-#include "proxyv/eigen/gather.hpp"
 #include "proxyv/eigen/level.hpp"
-#include "proxyv/eigen/norm.hpp"
-#include "proxyv/eigen/proxy.hpp"
-#include "proxyv/eigen/rope.hpp"
+#include "proxyv/eigen/ops.hpp"
 
 namespace proxyv::inline v0 {
 
@@ -27,14 +21,14 @@ class EigenBackend : public HostStorage {
       : HostStorage(options),
         level_(level),
         precision_(precision),
-        kernels_(&detail::kernels_of(level)),
+        kernels_(&detail::Ops::kernels(level)),
         block_(host_buffer<float>(threads() * detail::Scratch::floats)),
         scratch_(host_buffer<detail::Scratch>(threads())) {
     const bool pairs = precision == Precision::bf16_products;
     PROXYV_CHECK(!pairs || kernels_->tile_pairs != nullptr, ArgumentError, "engine: bf16 products want the level ",
                  cpu_level_name(CpuLevel::avx512bf16), ", this engine has ", cpu_level_name(level));
     for (int t = 0; t < threads(); ++t) scratch_.data()[t] = {block_.data() + t * detail::Scratch::floats, kernels_, pairs};
-    detail::start_threads(team());
+    detail::Ops::start_threads(team());
   }
 
   /// Bytes an engine with that many threads allocates besides its workspace.
@@ -51,33 +45,24 @@ class EigenBackend : public HostStorage {
   Weight<> pack_weight(Weight<> w, std::byte* to) {
     PROXYV_CHECK(!w.packed(), ArgumentError, "pack_weight: the weight is packed already");
     const auto packed = Weight<>::in_panels(to, w.type(), w.rows(), w.cols(), panel_rows());
-    detail::pack_weight(*kernels_, w, packed, to, team());
+    detail::Ops::pack_weight(*kernels_, w, packed, to, team());
     return packed;
   }
 
   void gemm(View<const float> x, Weight<> w, View<float> y, Epilogue<float, HostSpace> e) {
     check::gemm(x, w, y, e, panel_rows());
-    const float* bias = e.bias.empty() ? nullptr : e.bias.data();
-    if (w.packed() && x.rows() == 1) {
-      detail::gemv_packed(*kernels_, x.data(), w, y.data(), e.beta, bias, e.act, team());
-    } else if (!w.packed() && x.rows() <= detail::gemv_rows) {
-      detail::gemv(*kernels_, x.data(), x.stride(), x.rows(), w, y.data(), y.stride(), e.beta, bias, e.act, team());
-    } else {
-      detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::weight(w), y.data(), y.stride(),
-                   y.cols(), e.beta, bias, e.act, scratch(), team());
-    }
+    detail::Ops::gemm(x, w, y, e, scratch(), team());
   }
 
   void product(View<const float> x, View<const float> z, View<float> y, float beta) {
     check::product(x, z, y, beta);
-    detail::gemm(x.data(), x.stride(), x.rows(), x.cols(), detail::Operand::plain(z.data(), z.stride()),
-                 y.data(), y.stride(), y.cols(), beta, nullptr, Act::none, scratch(), team());
+    detail::Ops::product(x, z, y, beta, scratch(), team());
   }
 
   void rms_norm(View<const float> x, Span<const float> gain, View<float> y, float eps) {
     check::same_shape("rms_norm", x, y);
     check::gain("rms_norm", x, gain);
-    detail::rms_norm(*kernels_, x, gain, y, eps, team());
+    detail::Ops::rms_norm(*kernels_, x, gain, y, eps, team());
   }
 
   void layer_norm(View<const float> x, Span<const float> gain, Span<const float> bias, View<float> y,
@@ -85,60 +70,60 @@ class EigenBackend : public HostStorage {
     check::same_shape("layer_norm", x, y);
     check::gain("layer_norm", x, gain);
     check::gain("layer_norm", x, bias);
-    detail::layer_norm(*kernels_, x, gain, bias, y, eps, team());
+    detail::Ops::layer_norm(*kernels_, x, gain, bias, y, eps, team());
   }
 
   void rotary_table(Span<const std::int32_t> positions, const Rotary& rotary, View<float> table) {
     check::rotary_table(positions, rotary, table);
-    detail::rotary_table(positions, rotary, table, team());
+    detail::Ops::rotary_table(positions, rotary, table, team());
   }
 
   void rotate(View<float> x, View<const float> table) {
     check::rotate(x, table);
-    detail::rotate(*kernels_, x, table, team());
+    detail::Ops::rotate(*kernels_, x, table, team());
   }
 
   void attention(View<const float> q, View<float> o, const AttentionArgs<float, HostSpace>& args) {
     args.check(q, o);
-    detail::attention(q, o, args.only_live(), scratch(), team());
+    detail::Ops::attention(q, o, args.only_live(), scratch(), team());
   }
 
   void attention_weights(View<const float> q, const AttentionArgs<float, HostSpace>& args, View<float> weights) {
     check::attention_weights(q, args, weights);
-    detail::attention_weights(*kernels_, q, args, weights, team());
+    detail::Ops::attention_weights(*kernels_, q, args, weights, team());
   }
 
   void swiglu(View<const float> x, Weight<> gate, Weight<> up, View<float> y) {
     check::swiglu(x, gate, up, y, panel_rows());
-    detail::swiglu(x, gate, up, y, scratch(), team());
+    detail::Ops::swiglu(x, gate, up, y, scratch(), team());
   }
 
   void bilinear_pool(View<const float> x, View<float> y, const Grid& grid) {
     grid.check("bilinear_pool", x.rows(), y.rows());
     check_columns("bilinear_pool", x, y);
-    detail::bilinear_pool(x, y, grid, team());
+    detail::Ops::bilinear_pool(x, y, grid, team());
   }
 
   void upsample(View<const float> x, View<float> y, const Grid& grid) {
     grid.check("upsample", y.rows(), x.rows());
     check_columns("upsample", x, y);
-    detail::upsample(x, y, grid, team());
+    detail::Ops::upsample(x, y, grid, team());
   }
 
   void softmax_rows(View<const float> x, View<float> y, float scale, View<const std::uint8_t> table,
                     EmptyRow empty) {
     check::softmax_rows(x, y, table);
-    detail::softmax_rows(*kernels_, x, y, scale, table, empty, team());
+    detail::Ops::softmax_rows(*kernels_, x, y, scale, table, empty, team());
   }
 
   void embed(Weight<> table, Span<const std::int32_t> ids, View<float> y) {
     check::gather("embed", table, ids, y, panel_rows());
-    detail::embed(table, ids, y, team());
+    detail::Ops::embed(table, ids, y, team());
   }
 
   void gather(View<const float> x, Span<const std::int32_t> ids, View<float> y) {
     check::gather("gather", x, ids, y);
-    detail::gather(x, ids, y, team());
+    detail::Ops::gather(x, ids, y, team());
   }
 
   void sample(View<const float> logits, const Sampling& how, std::uint64_t step, Span<std::int32_t> next) {
@@ -176,3 +161,7 @@ class EigenBackend : public HostStorage {
 static_assert(Backend<EigenBackend> && RankOps<EigenBackend> && MergeOps<EigenBackend> && PackOps<EigenBackend>);
 
 }  // namespace proxyv::inline v0
+
+#if !defined(PROXYV_CPU_KERNELS_APART)
+#include "proxyv/eigen/bodies.hpp"
+#endif

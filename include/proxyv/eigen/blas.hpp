@@ -7,6 +7,8 @@
 #pragma once
 
 #include "proxyv/eigen/backend.hpp"
+#include "proxyv/eigen/gemv.hpp"
+#include "proxyv/eigen/rows.hpp"
 
 namespace proxyv::inline v0 {
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "proxyv/eigen/gemv.hpp"
+#include "proxyv/eigen/ops.hpp"
 
 namespace proxyv::inline v0 {
 namespace detail {
@@ -52,8 +53,9 @@ inline void swiglu_block(View<const float> x, const GatedWeights& w, View<float>
 }
 
 /// y = silu(x gate^T) * (x up^T)
-inline void swiglu(View<const float> x, const Weight<>& gate, const Weight<>& up, View<float> y,
-                   const Scratch* scratch, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::swiglu(View<const float> x, const Weight<>& gate, const Weight<>& up, View<float> y,
+                               const Scratch* scratch, Team threads) {
   if (y.empty()) return;
   if (x.cols() == 0) {
     for (index_t i = 0; i < y.rows(); ++i) std::fill_n(y.row(i), y.cols(), 0.f);

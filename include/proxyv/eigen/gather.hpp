@@ -5,6 +5,7 @@
 
 #include "proxyv/core/view.hpp"
 #include "proxyv/eigen/convert.hpp"
+#include "proxyv/eigen/ops.hpp"
 #include "proxyv/eigen/pack.hpp"
 #include "proxyv/eigen/rows.hpp"
 
@@ -29,7 +30,9 @@ void widen_packed_row(const Weight<>& table, index_t row, float* to) {
                                      static_cast<index_t>(sizeof(T)));
 }
 
-inline void embed(const Weight<>& table, Span<const std::int32_t> ids, View<float> y, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::embed(const Weight<>& table, Span<const std::int32_t> ids, View<float> y,
+                              Team threads) {
   with_dtype(table.type(), [&]<class T>(T) {
     if (table.packed())
       return each_row(threads, y.rows(), 8 * y.cols(),
@@ -41,7 +44,9 @@ inline void embed(const Weight<>& table, Span<const std::int32_t> ids, View<floa
   });
 }
 
-inline void gather(View<const float> x, Span<const std::int32_t> ids, View<float> y, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::gather(View<const float> x, Span<const std::int32_t> ids, View<float> y,
+                               Team threads) {
   each_row(threads, y.rows(), y.cols(), [&](index_t i) { std::copy_n(x.row(ids[i]), x.cols(), y.row(i)); });
 }
 

@@ -8,29 +8,11 @@
 
 #include "proxyv/eigen/activation.hpp"
 #include "proxyv/eigen/kernel.hpp"
+#include "proxyv/eigen/scratch.hpp"
 #include "proxyv/eigen/threads.hpp"
 
 namespace proxyv::inline v0 {
 namespace detail {
-
-inline constexpr index_t block_rows = 240;   ///< rows of x packed at a time
-inline constexpr index_t block_cols = 1024;  ///< columns packed at a time
-
-/// One thread's scratch, allocated with the engine and shared by all ops in turn.
-struct Scratch {
-  static constexpr index_t rows_floats =
-      160 * 1024;  ///< a block of x; in attention, one of queries and scores
-  static constexpr index_t panels_floats = block_cols * block_depth;
-  static constexpr index_t floats = rows_floats + panels_floats;
-
-  float* base = nullptr;
-  const CpuKernels* kernels = nullptr;    ///< what the ops work with
-  bool bf16_products = false;             ///< bf16 weights are multiplied as pairs, x rounded to bf16
-  float* panels() const { return base; }  ///< 64-byte aligned
-  float* rows() const { return base + panels_floats; }
-};
-
-static_assert((block_rows + tile_rows) * block_depth + 64 <= Scratch::rows_floats);
 
 /// One of the products made together: y (+)= x b, from column `first` of b on.
 struct Target {

@@ -16,18 +16,6 @@ inline constexpr int panel_prefetch = 8192;  ///< the same for packed weights
 
 #include "proxyv/eigen/level/gemv.inl"
 
-/// Writes `packed`, which lies at `to`, from the rows of w.
-inline void pack_weight(const CpuKernels& k, const Weight<>& w, const Weight<>& packed, std::byte* to,
-                        Team threads) {
-  if (w.cols() == 0) return;
-  const index_t panel = packed.panel(), panels = (w.rows() + panel - 1) / panel;
-  const index_t bytes = panel * packed.stored_cols() * static_cast<index_t>(dtype_size(w.type()));
-  parallel_for(threads, panels, [&](index_t i, int) {
-    k.pack_weight_panel(Operand::weight(w), i * panel, std::min(panel, w.rows() - i * panel), 0, w.cols(),
-                        to + i * bytes);
-  });
-}
-
 /// The rows of a weight shared out to the threads in whole `grain`s: part(some rows, where their columns of y
 /// begin), then the epilogue.
 template <class Part>

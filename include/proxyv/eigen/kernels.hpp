@@ -6,13 +6,32 @@
 // costs nothing.
 #pragma once
 
+#include <cstdint>
+
 #include "proxyv/backend/epilogue.hpp"
 #include "proxyv/backend/mask.hpp"
 #include "proxyv/core/dtype.hpp"
 #include "proxyv/core/view.hpp"
 
 namespace proxyv::inline v0 {
+
+/// Levels of instructions the CPU engine has kernels for, each containing those before it.
+enum class CpuLevel : std::uint8_t {
+  portable,    ///< what the program, or its kernels.cpp, is compiled for
+  avx2,        ///< AVX2, FMA, F16C
+  avx512,      ///< AVX-512 F, BW, DQ, VL
+  avx512bf16,  ///< and dot products of bf16 pairs, which an engine uses when it is asked to (Precision)
+};
+
+inline constexpr const char* cpu_level_name(CpuLevel level) {
+  constexpr const char* names[] = {"portable", "avx2", "avx512", "avx512bf16"};
+  return names[static_cast<int>(level)];
+}
+
 namespace detail {
+
+using HostSegment = KeySegment<float, HostSpace>;
+using HostAttention = AttentionArgs<float, HostSpace>;
 
 struct Operand;
 struct OnlineRow;

@@ -5,18 +5,9 @@
 #include <string_view>
 
 #include "proxyv/core/error.hpp"
-#include "proxyv/eigen/avx512bf16.hpp"
-#include "proxyv/eigen/portable.hpp"
+#include "proxyv/eigen/ops.hpp"
 
 namespace proxyv::inline v0 {
-
-/// Levels of instructions the CPU engine has kernels for, each containing those before it.
-enum class CpuLevel : std::uint8_t {
-  portable,    ///< what the program is compiled for
-  avx2,        ///< AVX2, FMA, F16C
-  avx512,      ///< AVX-512 F, BW, DQ, VL
-  avx512bf16,  ///< and dot products of bf16 pairs, which an engine uses when it is asked to (Precision)
-};
 
 /// How an engine multiplies with bf16 weights.
 enum class Precision : std::uint8_t {
@@ -25,24 +16,8 @@ enum class Precision : std::uint8_t {
                   ///< avx512bf16 on
 };
 
-inline constexpr const char* cpu_level_name(CpuLevel level) {
-  constexpr const char* names[] = {"portable", "avx2", "avx512", "avx512bf16"};
-  return names[static_cast<int>(level)];
-}
-
 /// Whether this CPU, under this system, can run the level and the program has kernels for it.
-inline bool cpu_has(CpuLevel level) {
-#if PROXYV_CPU_DISPATCH
-  // No CPU has AVX2 without F16C, which not every compiler can ask for.
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (level == CpuLevel::avx2) return avx2;
-  const bool avx512 = avx2 && __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-                      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl");
-  if (level == CpuLevel::avx512) return avx512;
-  if (level == CpuLevel::avx512bf16) return avx512 && __builtin_cpu_supports("avx512bf16");
-#endif
-  return level == CpuLevel::portable;
-}
+inline bool cpu_has(CpuLevel level) { return detail::Ops::has(level); }
 
 /// The level of an engine that is told none: what the environment variable PROXYV_CPU names (portable, avx2,
 /// avx512 or avx512bf16), or else the highest this CPU has.
@@ -58,18 +33,8 @@ inline CpuLevel default_cpu_level() {
   return CpuLevel::portable;
 }
 
-namespace detail {
-
-inline const CpuKernels& kernels_of(CpuLevel level) {
-  PROXYV_CHECK(cpu_has(level), ArgumentError, "engine: this CPU or this program lacks ",
-               cpu_level_name(level));
-#if PROXYV_CPU_DISPATCH
-  if (level == CpuLevel::avx512bf16) return avx512bf16::kernels;
-  if (level == CpuLevel::avx512) return avx512::kernels;
-  if (level == CpuLevel::avx2) return avx2::kernels;
-#endif
-  return portable::kernels;
-}
-
-}  // namespace detail
 }  // namespace proxyv::inline v0
+
+#if !defined(PROXYV_CPU_KERNELS_APART)
+#include "proxyv/eigen/levels.hpp"
+#endif

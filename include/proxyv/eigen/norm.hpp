@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "proxyv/core/view.hpp"
-#include "proxyv/eigen/kernels.hpp"
+#include "proxyv/eigen/ops.hpp"
 #include "proxyv/eigen/rows.hpp"
 
 namespace proxyv::inline v0 {
@@ -12,14 +12,16 @@ namespace detail {
 
 #include "proxyv/eigen/level/norm.inl"
 
-inline void rms_norm(const CpuKernels& k, View<const float> x, Span<const float> gain, View<float> y,
-                     float eps, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::rms_norm(const CpuKernels& k, View<const float> x, Span<const float> gain,
+                                 View<float> y, float eps, Team threads) {
   each_row(threads, x.rows(), x.cols(),
            [&](index_t i) { k.rms_norm_row(x.row(i), gain.data(), y.row(i), x.cols(), eps); });
 }
 
-inline void layer_norm(const CpuKernels& k, View<const float> x, Span<const float> gain,
-                       Span<const float> bias, View<float> y, float eps, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::layer_norm(const CpuKernels& k, View<const float> x, Span<const float> gain,
+                                   Span<const float> bias, View<float> y, float eps, Team threads) {
   each_row(threads, x.rows(), x.cols(),
            [&](index_t i) { k.layer_norm_row(x.row(i), gain.data(), bias.data(), y.row(i), x.cols(), eps); });
 }

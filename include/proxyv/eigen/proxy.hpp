@@ -5,6 +5,7 @@
 
 #include "proxyv/backend/grid.hpp"
 #include "proxyv/core/view.hpp"
+#include "proxyv/eigen/ops.hpp"
 #include "proxyv/eigen/rows.hpp"
 
 namespace proxyv::inline v0 {
@@ -23,7 +24,8 @@ struct Taps {
   }
 };
 
-inline void bilinear_pool(View<const float> x, View<float> y, const Grid& grid, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::bilinear_pool(View<const float> x, View<float> y, const Grid& grid, Team threads) {
   const index_t side = grid.side, out = grid.pooled_side();
   each_row(threads, y.rows(), 4 * y.cols(), [&](index_t row) {
     const index_t crop = row / (out * out);
@@ -41,7 +43,8 @@ inline void bilinear_pool(View<const float> x, View<float> y, const Grid& grid, 
   });
 }
 
-inline void upsample(View<const float> x, View<float> y, const Grid& grid, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::upsample(View<const float> x, View<float> y, const Grid& grid, Team threads) {
   const index_t side = grid.side, small = grid.pooled_side(), factor = grid.factor;
   each_row(threads, y.rows(), y.cols(), [&](index_t row) {
     const index_t crop = row / (side * side), i = row / side % side, j = row % side;

@@ -5,7 +5,7 @@
 
 #include "proxyv/backend/rotary.hpp"
 #include "proxyv/core/view.hpp"
-#include "proxyv/eigen/kernels.hpp"
+#include "proxyv/eigen/ops.hpp"
 #include "proxyv/eigen/rows.hpp"
 
 namespace proxyv::inline v0 {
@@ -13,8 +13,9 @@ namespace detail {
 
 /// table [positions, head_dim]: cosines, then sines. Pairs are dealt to threads: a frequency is computed
 /// once.
-inline void rotary_table(Span<const std::int32_t> positions, const Rotary& rotary, View<float> table,
-                         Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::rotary_table(Span<const std::int32_t> positions, const Rotary& rotary,
+                                     View<float> table, Team threads) {
   const index_t half = rotary.head_dim / 2;
   each_row(threads, half, 32 * positions.size(), [&](index_t j) {
     const double frequency = rotary.frequency(j);
@@ -28,7 +29,8 @@ inline void rotary_table(Span<const std::int32_t> positions, const Rotary& rotar
 
 #include "proxyv/eigen/level/rope.inl"
 
-inline void rotate(const CpuKernels& k, View<float> x, View<const float> table, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::rotate(const CpuKernels& k, View<float> x, View<const float> table, Team threads) {
   const index_t dim = table.cols();
   each_row(threads, x.rows(), x.cols(), [&](index_t i) {
     for (index_t head = 0; head < x.cols(); head += dim)

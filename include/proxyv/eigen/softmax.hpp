@@ -7,7 +7,7 @@
 
 #include "proxyv/backend/mask.hpp"
 #include "proxyv/eigen/activation.hpp"
-#include "proxyv/eigen/kernels.hpp"
+#include "proxyv/eigen/ops.hpp"
 #include "proxyv/eigen/rows.hpp"
 
 namespace proxyv::inline v0 {
@@ -29,8 +29,9 @@ struct OnlineRow {
 
 #include "proxyv/eigen/level/softmax.inl"
 
-inline void softmax_rows(const CpuKernels& k, View<const float> x, View<float> y, float scale,
-                         View<const std::uint8_t> table, EmptyRow empty, Team threads) {
+template <class DefinedIn>
+void CpuOps<DefinedIn>::softmax_rows(const CpuKernels& k, View<const float> x, View<float> y, float scale,
+                                     View<const std::uint8_t> table, EmptyRow empty, Team threads) {
   each_row(threads, x.rows(), 8 * x.cols(), [&](index_t i) {
     k.softmax_row(x.row(i), y.row(i), x.cols(), scale, table.empty() ? nullptr : table.row(i), empty);
   });

@@ -59,11 +59,6 @@ void parallel_for(const Team& team, index_t tasks, F&& f) {
   for (index_t task = 0; task < tasks; ++task) f(task, 0);
 }
 
-/// Makes the OpenMP runtime start its threads now rather than in the first op.
-inline void start_threads(const Team& team) {
-  if (!team.pool) parallel_for(team, team.threads, [](index_t, int) {});
-}
-
 /// Part i of [0, n) cut into `parts` nearly equal pieces on multiples of `grain`.
 struct Range {
   index_t begin, end;

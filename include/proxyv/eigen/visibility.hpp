@@ -9,9 +9,6 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-using HostSegment = KeySegment<float, HostSpace>;
-using HostAttention = AttentionArgs<float, HostSpace>;
-
 /// Smallest and largest of a run of positions.
 struct PositionRange {
   std::int32_t low, high;

@@ -21,6 +21,7 @@ install(FILES
   ${PROJECT_BINARY_DIR}/package/proxyvConfig.cmake
   ${PROJECT_BINARY_DIR}/package/proxyvConfigVersion.cmake
   ${PROJECT_SOURCE_DIR}/cmake/cuda.cmake
+  ${PROJECT_SOURCE_DIR}/cmake/eigen_kernels.cmake
   ${PROJECT_SOURCE_DIR}/cmake/onednn.cmake
   DESTINATION ${proxyv_package_dir})
 

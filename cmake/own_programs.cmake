@@ -16,14 +16,25 @@ endif()
 add_library(proxyv_strict INTERFACE)
 target_compile_options(proxyv_strict INTERFACE ${PROXYV_STRICT_FLAGS} ${PROXYV_COMPILER_BUGS})
 
-# proxyv_own: everything a program of ours links.
-add_library(proxyv_own INTERFACE)
-target_link_libraries(proxyv_own INTERFACE proxyv::proxyv proxyv_strict)
+# proxyv_own_flags: what this file's options add to our programs and to the kernels that they share.
+add_library(proxyv_own_flags INTERFACE)
+
+# proxyv_own_headers: everything a program of ours links that tests the library as headers alone.
+add_library(proxyv_own_headers INTERFACE)
+target_link_libraries(proxyv_own_headers INTERFACE proxyv::proxyv proxyv_strict proxyv_own_flags)
 foreach(part IN LISTS PROXYV_PARTS)
   if(NOT part MATCHES "^(cuda|onednn)$")  # only for programs that are told so: proxyv_own_kernels, proxyv::onednn
-    target_link_libraries(proxyv_own INTERFACE proxyv::${part})
+    target_link_libraries(proxyv_own_headers INTERFACE proxyv::${part})
   endif()
 endforeach()
+
+# proxyv_own: the same for all others, with the CPU engine's kernels compiled once.
+add_library(proxyv_own INTERFACE)
+target_link_libraries(proxyv_own INTERFACE proxyv_own_headers)
+if(PROXYV_HAVE_EIGEN)
+  target_link_libraries(proxyv_own INTERFACE proxyv::eigen_kernels)
+  target_link_libraries(proxyv_eigen_kernels PRIVATE proxyv_strict proxyv_own_flags)
+endif()
 
 # proxyv_own_kernels(target): the kernels for a program of ours that runs on the GPU.
 if(PROXYV_HAVE_NVCC)
@@ -39,13 +50,13 @@ endfunction()
 if(PROXYV_NATIVE)
   check_cxx_compiler_flag(-march=native PROXYV_HAS_MARCH_NATIVE)
   if(PROXYV_HAS_MARCH_NATIVE)
-    target_compile_options(proxyv_own INTERFACE -march=native)
+    target_compile_options(proxyv_own_flags INTERFACE -march=native)
   endif()
 endif()
 if(PROXYV_SANITIZE)
   set(proxyv_sanitize -fsanitize=${PROXYV_SANITIZE} -fno-sanitize-recover=all -fno-omit-frame-pointer)
-  target_compile_options(proxyv_own INTERFACE ${proxyv_sanitize})
-  target_link_options(proxyv_own INTERFACE ${proxyv_sanitize})
+  target_compile_options(proxyv_own_flags INTERFACE ${proxyv_sanitize})
+  target_link_options(proxyv_own_flags INTERFACE ${proxyv_sanitize})
   proxyv_status("sanitizers on (${PROXYV_SANITIZE})")
 endif()
 

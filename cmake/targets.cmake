@@ -1,6 +1,6 @@
 # The INTERFACE targets users link:
 #   proxyv::proxyv   headers, C++20, nothing else
-#   proxyv::eigen    + Eigen, and OpenMP when there is one: the CPU engine
+#   proxyv::eigen    + Eigen, and OpenMP when there is one: the CPU engine; proxyv::eigen_kernels: the same with its kernels compiled once
 #   proxyv::io       + nlohmann_json: checkpoints
 #   proxyv::onednn   + oneDNN: the CPU engine with its products by oneDNN
 #   proxyv::images   + libpng and libjpeg: picture files
@@ -11,7 +11,7 @@ file(GLOB_RECURSE PROXYV_HEADERS CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR
   ${PROJECT_SOURCE_DIR}/include/proxyv/*.hpp)
 file(GLOB_RECURSE proxyv_kernel_files CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR}/include
   ${PROJECT_SOURCE_DIR}/include/proxyv/cuda/*.cu ${PROJECT_SOURCE_DIR}/include/proxyv/cuda/*.cuh
-  ${PROJECT_SOURCE_DIR}/include/proxyv/eigen/level/*.inl)
+  ${PROJECT_SOURCE_DIR}/include/proxyv/eigen/*.cpp ${PROJECT_SOURCE_DIR}/include/proxyv/eigen/level/*.inl)
 set(proxyv_header_files ${PROXYV_HEADERS} ${proxyv_kernel_files})
 list(TRANSFORM proxyv_header_files PREPEND ${PROJECT_SOURCE_DIR}/include/)
 
@@ -41,6 +41,7 @@ if(PROXYV_HAVE_EIGEN)
     target_link_libraries(proxyv_eigen INTERFACE $<BUILD_INTERFACE:OpenMP::OpenMP_CXX>)
   endif()
   list(APPEND PROXYV_PARTS eigen)
+  include(${CMAKE_CURRENT_LIST_DIR}/eigen_kernels.cmake)
 endif()
 if(PROXYV_HAVE_EIGEN AND PROXYV_HAVE_ONEDNN)
   proxyv_part(onednn proxyv_eigen proxyv_dnnl)

@@ -21,7 +21,10 @@ configure() {
 build_and_run() {
   cmake --build "$work"
   "$work/program"
-  if [ "$with_eigen" = ON ]; then "$work/eigen_program"; fi
+  if [ "$with_eigen" = ON ]; then
+    "$work/eigen_program"
+    "$work/eigen_kernels_program"
+  fi
 }
 
 # by_hand FLAG...: the same program without CMake.
@@ -40,7 +43,7 @@ case $way in
       echo "the installed files above hold absolute paths" >&2
       exit 1
     fi
-    for file in include/proxyv/proxyv.hpp include/proxyv/version.hpp share/doc/proxyv/LICENSE; do
+    for file in include/proxyv/proxyv.hpp include/proxyv/version.hpp include/proxyv/eigen/kernels.cpp share/doc/proxyv/LICENSE; do
       test -f "$prefix/$file" || { echo "not installed: $file" >&2; exit 1; }
     done
     ;;

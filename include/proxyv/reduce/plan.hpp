@@ -20,9 +20,11 @@ struct Workload {
   Savings savings = Savings::none();  ///< none: as papers count
 };
 
+// Templates of the engine that is counted for, so that only programs that count compile the decoders below.
+
 /// What a prompt costs on a decoder of this configuration: LM head on one row, no encoder, no projector.
-inline Cost count(const RuntimeConfig& c, const Workload& work = {}) {
-  using B = ReferenceBackend;
+template <class B = ReferenceBackend>
+Cost count(const RuntimeConfig& c, const Workload& work = {}) {
   const auto run = [&]<class Model>(std::type_identity<Model>) {
     PlanBackend<B> plan;
     const Model model(plan, c, shape_only_weights<B>(c));
@@ -39,8 +41,10 @@ inline Cost count(const RuntimeConfig& c, const Workload& work = {}) {
 }
 
 /// What a setting saves of the plain model's prefill, in percent of multiply-adds.
-inline double saved_percent(const RuntimeConfig& plain, const Setting& setting, const Workload& work = {}) {
-  return 100.0 * (1.0 - count(setting.on(plain), work).flops() / count(Setting{}.on(plain), work).flops());
+template <class B = ReferenceBackend>
+double saved_percent(const RuntimeConfig& plain, const Setting& setting, const Workload& work = {}) {
+  return 100.0 *
+         (1.0 - count<B>(setting.on(plain), work).flops() / count<B>(Setting{}.on(plain), work).flops());
 }
 
 /// Vision tokens that a decoder layer sees, on average over the layers.
@@ -78,19 +82,19 @@ struct Proposal {
 /// contextual tokens, PyramidDrop in four even stages, FastV behind two layers. A method that cannot is left
 /// out. About ten counts each. Throws ArgumentError for a budget that asks for nothing, or for the
 /// impossible.
-inline std::vector<Proposal> plan(const RuntimeConfig& model, const Budget& budget,
-                                  const Workload& work = {}) {
+template <class B = ReferenceBackend>
+std::vector<Proposal> plan(const RuntimeConfig& model, const Budget& budget, const Workload& work = {}) {
   PROXYV_CHECK(std::isfinite(budget.tokens) && std::isfinite(budget.percent) && budget.tokens >= 0.0 &&
                    budget.percent >= 0.0 && budget.percent < 100.0 &&
                    (budget.tokens > 0.0 || budget.percent > 0.0),
                ArgumentError, "reduce::plan: at most ", budget.tokens, " tokens, at least ", budget.percent,
                " % saved; wanted one of them positive, and less than 100 %");
   RuntimeConfig plain = Setting{}.on(model);
-  const double whole = count(plain, work).flops();
+  const double whole = count<B>(plain, work).flops();
   const index_t per_crop = tokens_per_crop(plain), all = work.crops * per_crop;
   const auto proposal = [&](const char* method, const Setting& s) {
     return Proposal{method, s, mean_tokens(plain, s, work.crops),
-                    100.0 * (1.0 - count(s.on(plain), work).flops() / whole)};
+                    100.0 * (1.0 - count<B>(s.on(plain), work).flops() / whole)};
   };
   const auto fits = [&](const Proposal& p) {
     return (budget.tokens == 0.0 || p.tokens <= budget.tokens) && p.percent >= budget.percent;

@@ -114,16 +114,23 @@ TEST_CASE("gemm: task grids cover the output and cut it for every thread") {
   CHECK(tiny.count() == 1);
 }
 
-TEST_CASE("gemm: task grids of packed weights take rows first, in whole rounds of the threads") {
-  const auto tall = detail::TaskGrid::rows_first(2935, 1024, 2, 1024, 64),
-             few = detail::TaskGrid::rows_first(235, 1024, 2, 1024, 64),
-             wide = detail::TaskGrid::rows_first(235, 4096, 1, 1024, 64),
-             tiny = detail::TaskGrid::rows_first(3, 10, 8, 1024, 64);
+TEST_CASE("gemm: task grids of packed weights: blocks of rows first, then columns, several pieces a thread") {
+  const auto pieces = [](index_t rows, index_t cols, int threads, index_t least = detail::block_rows) {
+    return detail::TaskGrid::pieces(rows, cols, threads, 1024, 64, least);
+  };
+  const auto tall = pieces(2935, 1024, 2), few = pieces(235, 1024, 2), one = pieces(235, 4096, 1),
+             short_blocks = pieces(235, 1024, 2, 48), many = pieces(235, 1024, 16, 48),
+             tiny = pieces(3, 10, 8);
   CHECK(tall.row_tasks == 14);
   CHECK(tall.col_tasks == 1);
   CHECK(few.row_tasks == 1);
-  CHECK(few.col_tasks == 2);
-  CHECK(wide.col_tasks == 4);
+  CHECK(few.col_tasks == 8);
+  CHECK(one.row_tasks == 1);
+  CHECK(one.col_tasks == 4);
+  CHECK(short_blocks.row_tasks == 4);
+  CHECK(short_blocks.col_tasks == 2);
+  CHECK(many.row_tasks == 4);
+  CHECK(many.col_tasks == 16);
   CHECK(tiny.count() == 1);
 }
 

@@ -10,7 +10,8 @@
 
 namespace eigen_test {
 
-/// A tile of the level from its own packing equals the products in double, for every height and type.
+/// A tile of the level equals the products in double, for every height and type, from packed rows and from
+/// rows as they lie.
 inline void check_tiles(const detail::CpuKernels& k) {
   std::uint64_t seed = 1;
   for (DType type : {DType::f32, DType::bf16, DType::f16}) {
@@ -22,14 +23,17 @@ inline void check_tiles(const detail::CpuKernels& k) {
       for (int rows = 1; rows <= detail::tile_rows; ++rows) {
         const Block x(rows, depth, ++seed);
         Block y(rows, cols, ++seed);
-        Block wanted = y;
+        Block wanted = y, in_place = y;
         std::vector<float> packed(static_cast<std::size_t>(depth * rows + 64));
         k.pack_rows(x.in().data(), x.stride, rows, depth, packed.data());
         const bool add = seed % 2 == 0;
         k.tile(rows, depth, packed.data(), panel.data(), y.view().data(), y.stride, add, cols);
+        k.tile_in_place(rows, depth, x.in().data(), x.stride, panel.data(), in_place.view().data(),
+                        in_place.stride, add, cols);
         judge().gemm(x.in(), w.weight, wanted.view(), {Act::none, add ? 1.f : 0.f, {}});
         INFO(rows << "x" << depth << "x" << cols << " " << dtype_name(type));
         CHECK(deviation(y.memory, wanted.memory) < 2e-6);
+        CHECK(small::same_bits(y.memory, in_place.memory));
       }
     }
   }
@@ -73,7 +77,7 @@ inline void check_narrow(const detail::CpuKernels& k) {
       for (int rows = 1; rows <= detail::tile_rows; ++rows) {
         const Block x(rows, depth, seed + 1);
         Block y(rows, cols, seed + 2);
-        Block wanted = y;
+        Block wanted = y, in_place = y;
         std::vector<float> packed(static_cast<std::size_t>(depth * rows + 64));
         k.pack_rows(x.in().data(), x.stride, rows, depth, packed.data());
         k.narrow_tile(rows, depth, packed.data(), panel.data(), y.view().data(), y.stride, cols);

@@ -32,23 +32,32 @@ namespace ei = avx512::ei;
   std::memcpy(out, &pairs, sizeof pairs);
 }
 
-/// out[k / 2][row] = the pair (x[row][k], x[row][k + 1]) rounded to bf16, for `rows` <= tile_rows rows of x
-/// and depth <= 2 * block_depth; the second of an odd depth's last pair is 0. Writes as far beyond the end as
-/// pack_rows.
+/// out[k / 2] = the pair (x[k], x[k + 1]) rounded to bf16, k < depth; the second of an odd depth's last pair
+/// is 0.
+inline void round_row(const float* x, index_t depth, float* out) {
+  index_t k = 0;
+  for (; k + 2 * lanes <= depth; k += 2 * lanes) {
+    round_to_pairs(x + k, out + k / 2);
+  }
+  if (k == depth) return;
+  alignas(64) float rest[2 * lanes] = {};
+  std::memcpy(rest, x + k, static_cast<std::size_t>(depth - k) * sizeof(float));
+  alignas(64) float rounded[lanes];
+  round_to_pairs(rest, rounded);
+  std::memcpy(out + k / 2, rounded, static_cast<std::size_t>((depth - k + 1) / 2) * sizeof(float));
+}
+
+/// out[k / 2][row] = the pairs of `rows` <= tile_rows rows of x, depth <= 2 * block_depth. Writes as far
+/// beyond the end as pack_rows.
 inline void pack_row_pairs(const float* x, index_t stride, int rows, index_t depth, float* out) {
   alignas(64) float pairs[tile_rows * block_depth];
-  for (int row = 0; row < rows; ++row, x += stride) {
-    float* to = pairs + row * block_depth;
-    index_t k = 0;
-    for (; k + 2 * lanes <= depth; k += 2 * lanes) round_to_pairs(x + k, to + k / 2);
-    if (k == depth) continue;
-    alignas(64) float rest[2 * lanes] = {};
-    std::memcpy(rest, x + k, static_cast<std::size_t>(depth - k) * sizeof(float));
-    alignas(64) float rounded[lanes];
-    round_to_pairs(rest, rounded);
-    std::memcpy(to + k / 2, rounded, static_cast<std::size_t>((depth - k + 1) / 2) * sizeof(float));
-  }
+  for (int row = 0; row < rows; ++row) round_row(x + row * stride, depth, pairs + row * block_depth);
   avx512::pack_rows(pairs, block_depth, rows, (depth + 1) / 2, out);
+}
+
+/// out[row][k / 2] = the same pairs as they lie, for any number of rows, which begin block_depth apart.
+inline void round_rows(const float* x, index_t stride, index_t rows, index_t depth, float* out) {
+  for (index_t row = 0; row < rows; ++row, x += stride, out += block_depth) round_row(x, depth, out);
 }
 
 struct PairProducts {
@@ -66,6 +75,8 @@ inline constexpr CpuKernels kernels = [] {
   CpuKernels k = avx512::kernels;
   k.pack_row_pairs = &pack_row_pairs;
   k.tile_pairs = &tile<PairProducts>;
+  k.round_rows = &round_rows;
+  k.tile_pairs_in_place = &tile_in_place<PairProducts>;
   return k;
 }();
 

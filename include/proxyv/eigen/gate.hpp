@@ -66,7 +66,9 @@ void CpuOps<DefinedIn>::swiglu(View<const float> x, const Weight<>& gate, const 
   const GatedWeights w{gate, up};
   const index_t at_once = w.packed() ? block_rows : gate_rows,
                 most_cols = w.packed() ? gate_packed_cols : gate_cols;
-  const TaskGrid grid = w.packed() ? TaskGrid::rows_first(y.rows(), y.cols(), threads, most_cols, panel_width)
+  const bool bf16_weights = gate.type() == DType::bf16 && up.type() == DType::bf16;
+  const TaskGrid grid = w.packed() ? TaskGrid::pieces(y.rows(), y.cols(), threads, most_cols, panel_width,
+                                                      scratch->least_rows(bf16_weights))
                                    : TaskGrid(y.rows(), y.cols(), threads, most_cols, panel_width);
   parallel_for(threads, grid.count(), [&](index_t task, int thread) {
     const Range r = share(y.rows(), grid.row_tasks, task % grid.row_tasks, tile_rows);

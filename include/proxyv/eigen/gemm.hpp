@@ -63,16 +63,17 @@ class Panels {
 };
 
 /// x [rows, depth] times `cols` columns of each target; finish(row, rows, j, cols) when a tile is done in all
-/// of them. Targets that are not packed: at most block_cols columns in all.
+/// of them. Floats of x are multiplied where they lie, pairs of bf16 rounded once for each block of rows.
+/// Targets that are not packed: at most block_cols columns in all.
 template <class Finish>
 void multiply(const float* x, index_t stride, index_t rows, index_t depth, float beta, const Target* targets,
               int count, index_t cols, const Scratch& scratch, Finish&& finish) {
   const CpuKernels& k = *scratch.kernels;
   const Panels panels(scratch, targets, count);
+  const bool pairs = panels.pairs();
   const index_t blocks = (rows + block_rows - 1) / block_rows;
-  const index_t together = panels.pairs() ? 2 : 1;  // steps of k that the micro-kernel takes at once
-  const auto pack_rows = panels.pairs() ? k.pack_row_pairs : k.pack_rows;
-  const auto tile = panels.pairs() ? k.tile_pairs : k.tile;
+  const index_t together = pairs ? 2 : 1;  // steps of k that the micro-kernel takes at once
+  const auto tile = pairs ? k.tile_pairs_in_place : k.tile_in_place;
   for (index_t k0 = 0; k0 < depth; k0 += together * block_depth) {
     const index_t steps = std::min(together * block_depth, depth - k0),
                   units = (steps + together - 1) / together;
@@ -81,9 +82,9 @@ void multiply(const float* x, index_t stride, index_t rows, index_t depth, float
       const Range range = share(rows, blocks, block);
       const Tiles tiles{range.size()};
       const float* from = x + range.begin * stride + k0;
-      for (index_t t = 0; t < tiles.count(); ++t)
-        pack_rows(from + tiles.begin(t) * stride, stride, tiles.height(t), steps,
-                  scratch.rows() + tiles.begin(t) * units);
+      if (pairs) k.round_rows(from, stride, range.size(), steps, scratch.rows());
+      const float* left = pairs ? scratch.rows() : from;
+      const index_t left_stride = pairs ? block_depth : stride;
       for (index_t j = 0; j < cols; j += k.panel_cols) {
         const index_t width = std::min<index_t>(k.panel_cols, cols - j);
         const float* panel[2];
@@ -91,7 +92,7 @@ void multiply(const float* x, index_t stride, index_t rows, index_t depth, float
         for (index_t t = 0; t < tiles.count(); ++t) {
           const index_t row = range.begin + tiles.begin(t);
           for (int i = 0; i < count; ++i)
-            tile(tiles.height(t), units, scratch.rows() + tiles.begin(t) * units, panel[i],
+            tile(tiles.height(t), units, left + tiles.begin(t) * left_stride, left_stride, panel[i],
                  targets[i].y + row * targets[i].stride + j, targets[i].stride, add, width);
           if (last) finish(row, tiles.height(t), j, width);
         }
@@ -119,13 +120,17 @@ struct TaskGrid {
     }
   }
 
-  /// For packed weights: rows first, so that rows of x are packed once; columns when there are few rows.
-  static TaskGrid rows_first(index_t rows, index_t cols, int threads, index_t max_cols, index_t panel_width) {
+  /// For packed weights: several pieces for each thread, so that all end together. Blocks of rows, which meet
+  /// every column of a piece; then columns. `least`: rows below which a block is not cut.
+  static TaskGrid pieces(index_t rows, index_t cols, int threads, index_t max_cols, index_t panel_width,
+                         index_t least) {
     const index_t panels = (cols + panel_width - 1) / panel_width,
-                  blocks = (rows + block_rows - 1) / block_rows;
+                  blocks = (rows + block_rows - 1) / block_rows, wanted = threads > 1 ? 4 * threads : 1;
     TaskGrid grid(rows, cols, 1, max_cols, panel_width);
-    grid.row_tasks = blocks >= threads ? (blocks + threads - 1) / threads * threads : blocks;
-    if (blocks < threads) grid.col_tasks = std::min(panels, (threads + blocks - 1) / blocks * grid.col_tasks);
+    grid.row_tasks = std::max(blocks, std::min(wanted, rows / least));
+    if (blocks >= threads) grid.row_tasks = (grid.row_tasks + threads - 1) / threads * threads;
+    const index_t columns = (wanted + grid.row_tasks - 1) / grid.row_tasks;
+    grid.col_tasks = std::max(grid.col_tasks, std::min(columns, panels));
     return grid;
   }
   index_t count() const { return row_tasks * col_tasks; }
@@ -145,7 +150,8 @@ inline void gemm(const float* x, index_t x_stride, index_t rows, index_t depth, 
   }
   if (rows * cols < serial_work / depth) threads = 1;
   const CpuKernels& k = *scratch->kernels;
-  const TaskGrid grid = b.packed ? TaskGrid::rows_first(rows, cols, threads, cols, k.panel_cols)
+  const TaskGrid grid = b.packed ? TaskGrid::pieces(rows, cols, threads, cols, k.panel_cols,
+                                                    scratch->least_rows(b.bf16_weight()))
                                  : TaskGrid(rows, cols, threads, block_cols, k.panel_cols);
   parallel_for(threads, grid.count(), [&](index_t task, int thread) {
     const Range r = share(rows, grid.row_tasks, task % grid.row_tasks, tile_rows);

@@ -52,6 +52,8 @@ struct CpuKernels {
                             std::byte* out);
   void (*tile)(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride, bool add,
                index_t cols);
+  void (*tile_in_place)(int rows, index_t depth, const float* a, index_t a_stride, const float* b, float* y,
+                        index_t stride, bool add, index_t cols);
   void (*finish_tile)(Act act, const float* bias, float* y, index_t stride, index_t rows, index_t cols);
   void (*gate_tile)(float* y, index_t y_stride, const float* up, index_t up_stride, index_t rows,
                     index_t cols);
@@ -83,6 +85,9 @@ struct CpuKernels {
   void (*pack_row_pairs)(const float* x, index_t stride, int rows, index_t depth, float* out);
   void (*tile_pairs)(int rows, index_t pairs, const float* a, const float* b, float* y, index_t stride,
                      bool add, index_t cols);
+  void (*round_rows)(const float* x, index_t stride, index_t rows, index_t depth, float* out);
+  void (*tile_pairs_in_place)(int rows, index_t pairs, const float* a, index_t a_stride, const float* b,
+                              float* y, index_t stride, bool add, index_t cols);
 };
 
 }  // namespace detail

@@ -6,7 +6,7 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-inline constexpr index_t block_rows = 240;   ///< rows of x packed at a time
+inline constexpr index_t block_rows = 240;   ///< rows of x that meet a panel in turn
 inline constexpr index_t block_cols = 1024;  ///< columns packed at a time
 
 /// Allocated with the engine and shared by all ops in turn.
@@ -21,9 +21,12 @@ struct Scratch {
   bool bf16_products = false;             ///< bf16 weights are multiplied as pairs, x rounded to bf16
   float* panels() const { return base; }  ///< 64-byte aligned
   float* rows() const { return base + panels_floats; }
+  /// Rows of x that are worth a task of their own: pairs are rounded in each task that has them, floats cost
+  /// nothing.
+  index_t least_rows(bool bf16_weight) const { return bf16_products && bf16_weight ? 48 : block_rows; }
 };
 
-static_assert((block_rows + tile_rows) * block_depth + 64 <= Scratch::rows_floats);
+static_assert(block_rows * block_depth <= Scratch::rows_floats);
 
 }  // namespace detail
 }  // namespace proxyv::inline v0

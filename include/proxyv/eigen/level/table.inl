@@ -9,6 +9,7 @@ inline constexpr CpuKernels kernels{
     .pack_panel_plain = &pack_panel_plain,
     .pack_weight_panel = &pack_weight_panel,
     .tile = &kernel,
+    .tile_in_place = &tile_in_place<FloatProducts>,
     .finish_tile = &finish_tile,
     .gate_tile = &gate_tile,
     .gemv = &gemv_part,
@@ -27,4 +28,6 @@ inline constexpr CpuKernels kernels{
     .rotate_head = &rotate_head,
     .pack_row_pairs = nullptr,
     .tile_pairs = nullptr,
+    .round_rows = nullptr,
+    .tile_pairs_in_place = nullptr,
 };

@@ -1,8 +1,9 @@
 // Part of every level (see level/all.inl): the micro-kernel, for any way of multiplying and adding.
 
+/// Element (row, k) of the left operand is a[row * a_row + k * a_step].
 template <class Products, int R>
-[[gnu::noinline]] void tile_of(index_t depth, const float* a, const float* b, float* y, index_t stride,
-                               bool add, index_t cols) {
+[[gnu::noinline]] void tile_of(index_t depth, const float* a, index_t a_row, index_t a_step, const float* b,
+                               float* y, index_t stride, bool add, index_t cols) {
   if (cols == panel_cols) {
     for (int i = 0; i < R * panel_cols; i += 16)
       __builtin_prefetch(y + i / panel_cols * stride + i % panel_cols, 1);
@@ -13,13 +14,14 @@ template <class Products, int R>
 #pragma GCC unroll 8
     for (int v = 0; v < tile_packets; ++v) sum[r][v] = splat(0.f);
   }
-  for (index_t k = 0; k < depth; ++k, a += R, b += panel_cols) {
+  const float* a3 = R > 3 ? a + 3 * a_row : a;  // two pointers: six rows without a multiplication
+  for (index_t k = 0; k < depth; ++k, a += a_step, a3 += a_step, b += panel_cols) {
     Packet w[tile_packets];
 #pragma GCC unroll 8
     for (int v = 0; v < tile_packets; ++v) w[v] = ei::pload<Packet>(b + v * lanes);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
-      const Packet x = splat(a[r]);
+      const Packet x = splat(r < 3 ? a[r * a_row] : a3[(r - 3) * a_row]);
 #pragma GCC unroll 8
       for (int v = 0; v < tile_packets; ++v) sum[r][v] = Products::add(x, w[v], sum[r][v]);
     }
@@ -46,14 +48,28 @@ template <class Products, int R>
 }
 
 template <class Products>
+void tile_at(int rows, index_t depth, const float* a, index_t a_row, index_t a_step, const float* b, float* y,
+             index_t stride, bool add, index_t cols) {
+  switch (rows) {
+    case 1: return tile_of<Products, 1>(depth, a, a_row, a_step, b, y, stride, add, cols);
+    case 2: return tile_of<Products, 2>(depth, a, a_row, a_step, b, y, stride, add, cols);
+    case 3: return tile_of<Products, 3>(depth, a, a_row, a_step, b, y, stride, add, cols);
+    case 4: return tile_of<Products, 4>(depth, a, a_row, a_step, b, y, stride, add, cols);
+    case 5: return tile_of<Products, 5>(depth, a, a_row, a_step, b, y, stride, add, cols);
+    default: return tile_of<Products, 6>(depth, a, a_row, a_step, b, y, stride, add, cols);
+  }
+}
+
+/// y [rows, cols] (+)= a b, a by pack_rows.
+template <class Products>
 void tile(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride, bool add,
           index_t cols) {
-  switch (rows) {
-    case 1: return tile_of<Products, 1>(depth, a, b, y, stride, add, cols);
-    case 2: return tile_of<Products, 2>(depth, a, b, y, stride, add, cols);
-    case 3: return tile_of<Products, 3>(depth, a, b, y, stride, add, cols);
-    case 4: return tile_of<Products, 4>(depth, a, b, y, stride, add, cols);
-    case 5: return tile_of<Products, 5>(depth, a, b, y, stride, add, cols);
-    default: return tile_of<Products, 6>(depth, a, b, y, stride, add, cols);
-  }
+  tile_at<Products>(rows, depth, a, 1, rows, b, y, stride, add, cols);
+}
+
+/// The same, a's rows as they lie, a_stride apart.
+template <class Products>
+void tile_in_place(int rows, index_t depth, const float* a, index_t a_stride, const float* b, float* y,
+               index_t stride, bool add, index_t cols) {
+  tile_at<Products>(rows, depth, a, a_stride, 1, b, y, stride, add, cols);
 }

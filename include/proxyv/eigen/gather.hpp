@@ -33,14 +33,13 @@ void widen_packed_row(const Weight<>& table, index_t row, float* to) {
 template <class DefinedIn>
 void CpuOps<DefinedIn>::embed(const Weight<>& table, Span<const std::int32_t> ids, View<float> y,
                               Team threads) {
-  with_dtype(table.type(), [&]<class T>(T) {
-    if (table.packed())
-      return each_row(threads, y.rows(), 8 * y.cols(),
-                      [&](index_t i) { widen_packed_row<T>(table, ids[i], y.row(i)); });
-    const auto* data = static_cast<const std::byte*>(table.data());
-    const index_t row_bytes = table.cols() * static_cast<index_t>(sizeof(T));
-    each_row(threads, y.rows(), y.cols(),
-             [&](index_t i) { widen_row<T>(data + ids[i] * row_bytes, y.row(i), y.cols()); });
+  const auto* data = static_cast<const std::byte*>(table.data());
+  const index_t row_bytes = table.cols() * static_cast<index_t>(dtype_size(table.type()));
+  each_row(threads, y.rows(), (table.packed() ? 8 : 1) * y.cols(), [&](index_t i) {
+    with_dtype(table.type(), [&]<class T>(T) {
+      if (table.packed()) widen_packed_row<T>(table, ids[i], y.row(i));
+      else widen_row<T>(data + ids[i] * row_bytes, y.row(i), y.cols());
+    });
   });
 }
 

@@ -24,10 +24,17 @@ struct Team {
   operator int() const { return threads; }
 };
 
+/// What a loop does, without its type: dealing is compiled once for all loops.
+struct TaskCall {
+  void (*call)(const void* f, index_t task, int thread);
+  const void* f;
+
+  void operator()(index_t task, int thread) const { call(f, task, thread); }
+};
+
 /// Tasks [0, tasks), each done once by whichever part comes for it.
-template <class F>
 struct Deal {
-  F& f;
+  TaskCall f;
   index_t tasks;
   std::atomic<index_t> next{0};
 
@@ -37,16 +44,13 @@ struct Deal {
   index_t take() { return next.fetch_add(1, std::memory_order_relaxed); }
 };
 
-/// Calls f(task, thread) for every task in [0, tasks), in order of their numbers but on up to `team.threads`
-/// threads: whoever is free takes the next. `thread` < team.threads names the scratch to use.
-template <class F>
-void parallel_for(const Team& team, index_t tasks, F&& f) {
+[[gnu::noinline]] inline void deal_tasks(const Team& team, index_t tasks, TaskCall f) {
   if (team.threads > 1 && tasks > 1) {
-    [[maybe_unused]] Deal<F> deal{f, tasks};
+    [[maybe_unused]] Deal deal{f, tasks};
     if (team.pool) {
       const int parts = tasks < team.threads ? static_cast<int>(tasks) : team.threads;
       return team.pool.run(
-          team.pool.pool, parts, [](void* work, int number) { static_cast<Deal<F>*>(work)->part(number); },
+          team.pool.pool, parts, [](void* work, int number) { static_cast<Deal*>(work)->part(number); },
           &deal);
     }
 #if defined(_OPENMP)
@@ -57,6 +61,15 @@ void parallel_for(const Team& team, index_t tasks, F&& f) {
 #endif
   }
   for (index_t task = 0; task < tasks; ++task) f(task, 0);
+}
+
+/// Calls f(task, thread) for every task in [0, tasks), in order of their numbers but on up to `team.threads`
+/// threads: whoever is free takes the next. `thread` < team.threads names the scratch to use.
+template <class F>
+void parallel_for(const Team& team, index_t tasks, const F& f) {
+  deal_tasks(
+      team, tasks,
+      {[](const void* mine, index_t task, int thread) { (*static_cast<const F*>(mine))(task, thread); }, &f});
 }
 
 /// Part i of [0, n) cut into `parts` nearly equal pieces on multiples of `grain`.

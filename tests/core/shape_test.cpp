@@ -14,7 +14,7 @@ TEST_CASE("sizes are signed 64-bit, token ids signed 32-bit") {
 }
 
 TEST_CASE("a shape in a message is written as [rows, cols]") {
-  CHECK(shape_text(2935, 4096) == "[2935, 4096]");
-  CHECK(shape_text(0, 0) == "[0, 0]");
-  CHECK(shape_text(-1, std::numeric_limits<index_t>::max()) == "[-1, 9223372036854775807]");
+  CHECK(shape_text(2935, 4096).text() == "[2935, 4096]");
+  CHECK(shape_text(0, 0).text() == "[0, 0]");
+  CHECK(shape_text(-1, std::numeric_limits<index_t>::max()).text() == "[-1, 9223372036854775807]");
 }

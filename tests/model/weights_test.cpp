@@ -13,8 +13,8 @@ namespace {
 struct Listing {
   std::map<std::string, std::string> names;
 
-  void matrix(const std::string& name, WeightOf<R>&, index_t rows, index_t cols) { names[name] = "matrix " + shape_text(rows, cols); }
-  void dense(const std::string& name, In<R>&, index_t rows, index_t cols) { names[name] = "dense " + shape_text(rows, cols); }
+  void matrix(const std::string& name, WeightOf<R>&, index_t rows, index_t cols) { names[name] = "matrix " + shape_text(rows, cols).text(); }
+  void dense(const std::string& name, In<R>&, index_t rows, index_t cols) { names[name] = "dense " + shape_text(rows, cols).text(); }
   void vector(const std::string& name, Vec<R>&, index_t n) { names[name] = "vector " + std::to_string(n); }
 };
 

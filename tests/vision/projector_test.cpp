@@ -13,7 +13,7 @@ namespace {
 
 struct Names {
   std::string seen;
-  void matrix(const std::string& name, WeightOf<R>&, index_t rows, index_t cols) { seen += name + " " + shape_text(rows, cols) + "\n"; }
+  void matrix(const std::string& name, WeightOf<R>&, index_t rows, index_t cols) { seen += name + " " + shape_text(rows, cols).text() + "\n"; }
   void vector(const std::string& name, Vec<R>&, index_t n) { seen += name + " " + std::to_string(n) + "\n"; }
 };
 

@@ -15,6 +15,8 @@
 #include <string_view>
 #include <type_traits>
 
+#include "proxyv/core/shape.hpp"
+
 namespace proxyv::inline v0 {
 
 /// Base of everything the library throws.
@@ -65,13 +67,14 @@ namespace detail {
 template <class T>
 concept Arithmetic = std::is_arithmetic_v<T>;
 
-/// A text or a number in a message. Texts are referred to: it lives no longer than the expression that names
-/// them.
+/// A text, a number or a shape in a message. Texts are referred to: it lives no longer than the expression
+/// that names them.
 class MessagePart {
  public:
-  MessagePart(std::string_view text) : kind_(Kind::text), text_(text.data()), size_(text.size()) {}
+  MessagePart(std::string_view text) : kind_(Kind::text), text_(text) {}
   MessagePart(const std::string& text) : MessagePart(std::string_view(text)) {}
-  MessagePart(const char* text) : kind_(Kind::terminated), text_(text) {}
+  MessagePart(const char* text) : kind_(Kind::terminated), terminated_(text) {}
+  MessagePart(const ShapeText& shape) : kind_(Kind::shape), shape_(shape) {}
   template <Arithmetic T>
   MessagePart(T number) : kind_(Kind::real), real_(static_cast<double>(number)) {
     if constexpr (std::is_integral_v<T>) {
@@ -80,24 +83,26 @@ class MessagePart {
     }
   }
 
-  void append_to(std::string& out) const {
+  [[gnu::cold]] void append_to(std::string& out) const {
     switch (kind_) {
-      case Kind::text: out.append(text_, size_); break;
-      case Kind::terminated: out += text_; break;
+      case Kind::text: out += text_; break;
+      case Kind::terminated: out += terminated_; break;
       case Kind::integer: out += std::to_string(static_cast<long long>(natural_)); break;
       case Kind::natural: out += std::to_string(natural_); break;
       case Kind::real: out += std::to_string(real_); break;
+      case Kind::shape: out += shape_.text(); break;
     }
   }
 
  private:
-  enum class Kind { text, terminated, integer, natural, real } kind_;
+  enum class Kind { text, terminated, integer, natural, real, shape } kind_;
   union {
-    const char* text_;
+    std::string_view text_;
+    const char* terminated_;
     unsigned long long natural_;
     double real_;
+    ShapeText shape_;
   };
-  std::size_t size_ = 0;
 };
 
 /// One message of all parts.

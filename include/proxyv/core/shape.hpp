@@ -18,14 +18,21 @@ using TokenId = std::int32_t;
 /// Stands in a prompt's ids where an image goes.
 inline constexpr TokenId image_token = -200;
 
+/// A shape in a message: a text only when there is a message.
+struct ShapeText {
+  index_t rows, cols;
+
+  [[gnu::cold]] std::string text() const {
+    std::string out = "[";  // appended to step by step: g++ 12 warns about the one-line sum at -O3
+    out += std::to_string(rows);
+    out += ", ";
+    out += std::to_string(cols);
+    out += "]";
+    return out;
+  }
+};
+
 /// "[2935, 4096]"
-inline std::string shape_text(index_t rows, index_t cols) {
-  std::string out = "[";  // appended to step by step: g++ 12 warns about the one-line sum at -O3
-  out += std::to_string(rows);
-  out += ", ";
-  out += std::to_string(cols);
-  out += "]";
-  return out;
-}
+constexpr ShapeText shape_text(index_t rows, index_t cols) { return {rows, cols}; }
 
 }  // namespace proxyv::inline v0

@@ -1,33 +1,10 @@
 #include "proxyv/eigen/avx512bf16.hpp"
 
+#include "eigen/bf16_support.hpp"
 #include "eigen/level_support.hpp"
 #include "proxyv/backend/testing.hpp"
 
 using namespace eigen_test;
-
-namespace {
-
-bool missing() {
-  if (cpu_has(CpuLevel::avx512bf16)) return false;
-  WARN("this CPU or this build lacks avx512bf16: its products were not tried");
-  return true;
-}
-
-EigenBackend rounding(int threads) {
-  HostOptions options;
-  options.threads = threads;
-  options.workspace_bytes = 1 << 20;
-  return EigenBackend(options, CpuLevel::avx512bf16, Precision::bf16_products);
-}
-
-/// x rounded to bf16, as the products have it.
-Block rounded(const Block& x) {
-  Block out = x;
-  for (float& v : out.memory) v = to_float(from_float<bf16>(v));
-  return out;
-}
-
-}  // namespace
 
 TEST_CASE("avx512bf16: float kernels equal the judge's and the portable ones") {
   check_level(CpuLevel::avx512bf16);

@@ -42,6 +42,21 @@ TEST_CASE("visibility: ascending positions cut a block short") {
   CHECK(scores_after(block, 2) == std::vector<float>(4, hidden));
 }
 
+TEST_CASE("visibility: positions that count up by one, jump or stand still") {
+  for (const std::vector<std::int32_t>& positions : {std::vector<std::int32_t>{2, 3, 4, 5, 6, 7, 8, 9},
+                                                     {0, 1, 2, 3, 3, 3, 4, 5},
+                                                     {-1, 0, 1, 5, 6, 7, 12, 13}}) {
+    const auto args = causal(positions);
+    const detail::KeyBlock block(args, args[0], 0, 8);
+    for (index_t query = 0; query < 3; ++query) {
+      const auto seen = std::count_if(positions.begin(), positions.end(), [&](std::int32_t p) {
+        return p <= queries[static_cast<std::size_t>(query)];
+      });
+      CHECK(block.limit(query, 1) == seen);
+    }
+  }
+}
+
 TEST_CASE("visibility: positions in any order are compared one by one") {
   const std::vector<std::int32_t> positions{7, 0, 12, 3};
   const auto args = causal(positions);

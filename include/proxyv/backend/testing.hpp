@@ -31,7 +31,7 @@ namespace testing {
 struct Options {
   std::uint64_t seed = 1;
   int rounds = 12;  ///< random cases per op
-  double products = 0.0;  ///< added to the bounds of gemm and swiglu, for engines that round what they multiply
+  double products = 0.0;  ///< added to the bounds of gemm, swiglu and attention, for engines that round what they multiply
 };
 
 /// One comparison with the judge. `error` is the largest difference relative to the judge's largest
@@ -157,7 +157,7 @@ class Suite {
   void judge(const char* op, std::string text, Tensor<B>& y, double in_float) {
     for (float& v : y.host) v = to_float(from_float<T>(v));
     const std::string_view name = op;
-    const double more = name == "gemm" || name == "swiglu" ? products_ : 0.0;
+    const double more = name == "gemm" || name == "swiglu" || name == "attention" ? products_ : 0.0;
     add(op, std::move(text), relative_error(y.host, y.received()), bound_for<T>(in_float) + more);
   }
   /// The call must throw E.

@@ -80,14 +80,21 @@ struct CpuKernels {
                          float eps);
   void (*rotate_head)(float* x, const float* cosine, const float* sine, index_t half);
 
-  // Dot products of bf16 pairs, null where the level has none: pack_rows and tile with pairs in place of
-  // floats.
+  // Dot products of bf16 pairs, null where the level has none: the functions of the same names with pairs in
+  // place of floats, and a step of attention that leaves its weights packed.
   void (*pack_row_pairs)(const float* x, index_t stride, int rows, index_t depth, float* out);
   void (*tile_pairs)(int rows, index_t pairs, const float* a, const float* b, float* y, index_t stride,
                      bool add, index_t cols);
   void (*round_rows)(const float* x, index_t stride, index_t rows, index_t depth, float* out);
   void (*tile_pairs_in_place)(int rows, index_t pairs, const float* a, index_t a_stride, const float* b,
                               float* y, index_t stride, bool add, index_t cols);
+  void (*pack_key_pairs)(const Operand& b, index_t j, index_t cols, index_t k0, index_t depth, float* out);
+  bool (*pack_value_pairs)(const float* z, index_t stride, index_t cols, index_t depth, float* out);
+  bool (*pack_narrow_pairs)(const float* z, index_t stride, index_t cols, index_t depth, float* out);
+  void (*narrow_tile_pairs)(int rows, index_t pairs, const float* a, const float* b, float* y, index_t stride,
+                            index_t cols);
+  void (*weigh_pairs)(OnlineRow* states, const float* scores, index_t stride, int rows, index_t n,
+                      float scale, float* out, index_t out_stride, index_t dim, float* packed);
 };
 
 }  // namespace detail

@@ -75,6 +75,9 @@ class KeyBlock {
   index_t prefix(std::int32_t position) const {
     if (position < low_) return 0;
     if (position >= high_ || !sorted_) return size_;
+    // Positions mostly count up by one.
+    const index_t guess = index_t{position} - low_ + 1;
+    if (guess < size_ && positions_[guess - 1] == position && positions_[guess] > position) return guess;
     return std::upper_bound(positions_, positions_ + size_, position) - positions_;
   }
 

@@ -39,27 +39,29 @@ inline void scale_row(float* x, index_t n, float by) {
   each_packet(n, [&](index_t i, auto count) { store(x + i, ei::pmul(load(x + i, count), s), count); });
 }
 
-/// Takes the next n raw scores into account, their weights being 2^(scale * score): brings the sum and
-/// `out` [dim], the weighted values so far, to the new top. Hidden scores are -infinity.
-inline void online_raise(OnlineRow& row, const float* scores, index_t n, float scale, float* out,
-                         index_t dim) {
-  float larger = std::max(row.top, row_max(scores, n) * scale);
+/// Takes the next n raw scores into account, the largest of which is `largest` and their weights
+/// 2^(scale * score): brings the sum and `out` [dim], the weighted values so far, to the new top. Hidden
+/// scores are -infinity.
+inline void online_raise(OnlineRow& row, const float* scores, index_t n, float largest, float scale,
+                         float* out, index_t dim) {
+  float larger = std::max(row.top, largest * scale);
   if (larger == minus_infinity) {
     // Nothing visible yet, or only scores that are not numbers: those must show.
     const auto* broken = std::find_if(scores, scores + n, [](float s) { return std::isnan(s); });
     if (broken == scores + n) return;
     larger = *broken;
   }
+  if (larger == row.top) return;
   const float shrink = row.top == minus_infinity ? 0.f : std::exp2(row.top - larger);
   row.sum *= shrink;
-  if (shrink != 1.f && row.top != minus_infinity) scale_row(out, dim, shrink);
+  if (row.top != minus_infinity) scale_row(out, dim, shrink);
   row.top = larger;
 }
 
 /// online_raise() of this level (no look-up by argument), and the scores become weights: hidden ones exactly
 /// 0.
 inline void online_step(OnlineRow& row, float* scores, index_t n, float scale, float* out, index_t dim) {
-  (online_raise)(row, scores, n, scale, out, dim);
+  (online_raise)(row, scores, n, row_max(scores, n), scale, out, dim);
   row.sum += exp2_row(scores, scores, n, scale, row.reference());
 }
 

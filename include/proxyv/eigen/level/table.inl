@@ -20,7 +20,7 @@ inline constexpr CpuKernels kernels{
     .scale_row = &scale_row,
     .add_weighted_rows = &add_weighted_rows,
     .pack_narrow = &pack_narrow,
-    .narrow_tile = &narrow_tile<narrow_packets>,
+    .narrow_tile = &narrow_tile<FloatProducts, narrow_packets>,
     .key_scores = &key_scores,
     .add_key_values = &add_key_values,
     .rms_norm_row = &rms_norm_row,
@@ -30,4 +30,9 @@ inline constexpr CpuKernels kernels{
     .tile_pairs = nullptr,
     .round_rows = nullptr,
     .tile_pairs_in_place = nullptr,
+    .pack_key_pairs = nullptr,
+    .pack_value_pairs = nullptr,
+    .pack_narrow_pairs = nullptr,
+    .narrow_tile_pairs = nullptr,
+    .weigh_pairs = nullptr,
 };

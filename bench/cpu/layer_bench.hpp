@@ -32,7 +32,7 @@ struct LoadedModel {
 
   LoadedModel(const pv::RuntimeConfig& config, const Numbers& numbers, int threads,
               const pv::PrefillOptions& form, index_t room = 0)
-      : LoadedModel(build(config, numbers.type, threads), numbers.precision, threads, form, room) {}
+      : LoadedModel(build(config, numbers, threads), numbers.precision, threads, form, room) {}
   LoadedModel(Model&& made, pv::Precision precision, int threads, const pv::PrefillOptions& form,
               index_t room = 0)
       : be({.threads = threads,
@@ -54,9 +54,10 @@ struct LoadedModel {
   }
 
  private:
-  static Model build(const pv::RuntimeConfig& config, pv::DType type, int threads) {
-    Engine loader({.threads = threads, .workspace_bytes = std::size_t{64} << 20});
-    return pv::random_decoder<Model>(loader, config, {.seed = 1, .type = type, .pack = true});
+  static Model build(const pv::RuntimeConfig& config, const Numbers& numbers, int threads) {
+    Engine loader({.threads = threads, .workspace_bytes = std::size_t{64} << 20}, pv::default_cpu_level(),
+                  numbers.precision);
+    return pv::random_decoder<Model>(loader, config, {.seed = 1, .type = numbers.type, .pack = true});
   }
 };
 

@@ -39,6 +39,7 @@ class EigenBackend : public HostStorage {
 
   CpuLevel level() const { return level_; }
   Precision precision() const { return precision_; }
+  bool bf16_products() const { return precision_ == Precision::bf16_products; }  ///< SaysBf16Products
 
   /// PackOps. Panels are as wide as the level's tiles, so that only engines of the same level read them.
   index_t panel_rows() const { return kernels_->panel_cols; }

@@ -61,7 +61,7 @@ class GuidedUpdate {
                  shape_text(w.out.rows(), w.out.cols()), ", wanted [i, h], [i, h], [i, 2i], [h, i]");
   }
 
-  /// Makes the folded weights, in the engine's element type. Start-up only: allocates.
+  /// Makes the folded weights (layers/fold.hpp). Start-up only: allocates.
   template <class E>
     requires GemmOps<E> && GatherOps<E> && SameTensorsAs<E, B>
   void fold(E& be) {
@@ -91,7 +91,7 @@ class GuidedUpdate {
 
   /// Forgets the weights that only the plain form reads; asking for it then throws ArgumentError. After fold().
   void drop_plain() {
-    PROXYV_CHECK(folded_input_.size() > 0, ArgumentError, "VisionUpdate: the plain form cannot be dropped before fold()");
+    PROXYV_CHECK(folded_input_.present(), ArgumentError, "VisionUpdate: the plain form cannot be dropped before fold()");
     for (WeightOf<B>* w : {&w_.context, &w_.input, &w_.mix}) *w = {nullptr, w->type(), w->rows(), w->cols()};
     plain_dropped_ = true;
   }
@@ -136,9 +136,9 @@ class GuidedUpdate {
     be.gemm(mixed, w_.out, full, {.beta = 1.f});
   }
 
-  WeightOf<B> folded(const Buffer<Elem<B>, SpaceOf<B>>& weight) const {
-    PROXYV_CHECK(weight.size() > 0, ArgumentError, "VisionUpdate: the folded form was asked for before fold()");
-    return WeightOf<B>(weight.matrix(w_.mix.rows(), w_.input.cols()));
+  const WeightOf<B>& folded(const FoldedWeight<B>& folded) const {
+    PROXYV_CHECK(folded.present(), ArgumentError, "VisionUpdate: the folded form was asked for before fold()");
+    return folded.weight();
   }
 
   template <class E>
@@ -172,7 +172,7 @@ class GuidedUpdate {
 
   Weights w_;
   RmsNorm<B> norm_;
-  Buffer<Elem<B>, SpaceOf<B>> folded_input_, folded_context_;
+  FoldedWeight<B> folded_input_, folded_context_;
   bool plain_dropped_ = false;
 };
 

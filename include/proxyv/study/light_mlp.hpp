@@ -45,9 +45,9 @@ class LightMlp {
       auto frame = be.frame();
       auto mixed = frame.matrix(full.rows(), inner);
       if (folded) {
-        PROXYV_CHECK(folded_.size() > 0, ArgumentError,
+        PROXYV_CHECK(folded_.present(), ArgumentError,
                      "LightMlp: the folded form was asked for before fold()");
-        be.gemm(full, WeightOf<B>(folded_.matrix(inner, w_.input.cols())), mixed, {.act = Act::silu});
+        be.gemm(full, folded_.weight(), mixed, {.act = Act::silu});
       } else {
         auto small = frame.matrix(full.rows(), inner);
         be.gemm(full, w_.input, small, {});
@@ -61,7 +61,7 @@ class LightMlp {
  private:
   Weights w_;
   RmsNorm<B> norm_;
-  Buffer<Elem<B>, SpaceOf<B>> folded_;
+  FoldedWeight<B> folded_;
 };
 
 }  // namespace proxyv::inline v0

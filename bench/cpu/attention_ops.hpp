@@ -39,6 +39,21 @@ inline std::string heads_text(const pv::Heads& h) {
          (h.kv == h.query ? "" : "_kv" + std::to_string(h.kv));
 }
 
+/// add() for an engine of floats and, where there are bf16 dot products, for one that has them: what a
+/// prompt's attention multiplies with. `make` gives the amount and what is timed.
+template <class Make>
+void add_prompt(const Settings& s, const std::string& name, Make make) {
+  for (const Numbers& numbers :
+       {Numbers(pv::DType::f32), Numbers(pv::DType::bf16, pv::Precision::bf16_products)}) {
+    if (numbers.dots() && pv::default_cpu_level() != pv::CpuLevel::avx512bf16) continue;
+    add(s, name + (numbers.dots() ? numbers.name() : "ours"), [=](int threads) {
+      auto made = make(std::make_shared<Operands>(threads, std::size_t{16} << 20, numbers.precision));
+      made.first.against = numbers.peak();
+      return made;
+    });
+  }
+}
+
 /// The same in Eigen's products, scores in memory.
 inline void add_eigen_attention(const Settings& s, const std::string& name, const Amount& amount,
                                 const pv::Heads& heads, index_t queries, index_t keys, bool causal) {
@@ -56,8 +71,7 @@ inline void add_causal(const Settings& s, const pv::Heads& heads, index_t n) {
   const std::string name = "attention/causal_" + std::to_string(n) + "/" + heads_text(heads) + "/";
   const auto rows = static_cast<double>(n);
   const Amount amount = attention_amount(heads, rows * (rows + 1.0) / 2.0, n, n);
-  add(s, name + "ours", [=](int threads) {
-    auto o = std::make_shared<Operands>(threads);
+  add_prompt(s, name, [=](const std::shared_ptr<Operands>& o) {
     const AttentionOperands a(*o, n, n, heads);
     const auto positions = o->counting(n);
     return on(o, amount, [=](Engine& be) {
@@ -73,8 +87,7 @@ inline void add_dense(const Settings& s, const pv::Heads& heads, index_t queries
                            heads_text(heads) + "/";
   const Amount amount =
       attention_amount(heads, static_cast<double>(queries) * static_cast<double>(keys), queries, keys);
-  add(s, name + "ours", [=](int threads) {
-    auto o = std::make_shared<Operands>(threads);
+  add_prompt(s, name, [=](const std::shared_ptr<Operands>& o) {
     const AttentionOperands a(*o, queries, keys, heads);
     return on(o, amount, [=](Engine& be) {
       pv::AttentionArgs<float, pv::HostSpace> args(heads);
@@ -88,9 +101,8 @@ inline void add_dense(const Settings& s, const pv::Heads& heads, index_t queries
 /// The two attentions of a ProxyV layer on the prompt: newlines and text over all rows, proxies over the
 /// querying rows.
 inline void add_proxy_attention(const Settings& s, const pv::Heads& heads) {
-  add(s, "attention/proxyv/" + heads_text(heads) + "/ours", [=](int threads) {
+  add_prompt(s, "attention/proxyv/" + heads_text(heads) + "/", [=](const std::shared_ptr<Operands>& o) {
     const pv::TokenLayout layout = layout_for({576, 36});
-    auto o = std::make_shared<Operands>(threads);
     const index_t proxies = layout.proxies(), few = layout.focus_positions().size(), rest = few - proxies;
     const auto all = o->copied(layout.positions()), focus = o->copied(layout.focus_positions());
     const AttentionOperands far(*o, rest, layout.rows(), heads), near(*o, proxies, few, heads);

@@ -8,7 +8,7 @@ using namespace eigen_test;
 
 TEST_CASE("attention in pairs: tiles are the products of rounded numbers") {
   if (missing()) return;
-  const detail::CpuKernels& k = detail::kernels_of(CpuLevel::avx512bf16);
+  const detail::CpuKernels& k = detail::Ops::kernels(CpuLevel::avx512bf16);
   std::uint64_t seed = 1;
   for (const index_t depth : {1, 2, 31, 33, 64, 131}) {
     for (const index_t cols : {1, 16, 31, 33, 64}) {
@@ -46,7 +46,7 @@ TEST_CASE("attention in pairs: tiles are the products of rounded numbers") {
 
 TEST_CASE("attention in pairs: values infinite once rounded are told") {
   if (missing()) return;
-  const detail::CpuKernels& k = detail::kernels_of(CpuLevel::avx512bf16);
+  const detail::CpuKernels& k = detail::Ops::kernels(CpuLevel::avx512bf16);
   Block values(3, 20, 1);
   const Buffer<float> panel = host_buffer<float>(2 * k.panel_cols);
   for (const float broken :
@@ -59,7 +59,7 @@ TEST_CASE("attention in pairs: values infinite once rounded are told") {
 
 TEST_CASE("attention in pairs: weights are powers of two to 1.1e-4, rounded, hidden ones 0") {
   if (missing()) return;
-  const detail::CpuKernels& k = detail::kernels_of(CpuLevel::avx512bf16);
+  const detail::CpuKernels& k = detail::Ops::kernels(CpuLevel::avx512bf16);
   double worst = 0.0, worst_rounded = 0.0;
   for (int rows = 1; rows <= detail::tile_rows; ++rows) {
     for (const index_t n : {1, 16, 17, 40, 1024}) {

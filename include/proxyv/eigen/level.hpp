@@ -9,11 +9,12 @@
 
 namespace proxyv::inline v0 {
 
-/// How an engine multiplies with bf16 weights.
+/// How an engine multiplies with bf16 weights, and in a prompt's attention.
 enum class Precision : std::uint8_t {
   f32,            ///< weights widened, products and sums of floats
-  bf16_products,  ///< products of more than one row: x rounded to bf16 as well, sums of floats; from level
-                  ///< avx512bf16 on
+  bf16_products,  ///< products of more than one row: x rounded to bf16 as well, sums of floats; attention of
+                  ///< more than 12 rows (queries x heads of a group): queries, keys, values and weights
+                  ///< rounded, softmax and sums of floats; from level avx512bf16 on
 };
 
 /// Whether this CPU, under this system, can run the level and the program has kernels for it.

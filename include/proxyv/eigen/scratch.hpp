@@ -18,7 +18,7 @@ struct Scratch {
 
   float* base = nullptr;
   const CpuKernels* kernels = nullptr;    ///< what the ops work with
-  bool bf16_products = false;             ///< bf16 weights are multiplied as pairs, x rounded to bf16
+  bool bf16_products = false;             ///< Precision::bf16_products
   float* panels() const { return base; }  ///< 64-byte aligned
   float* rows() const { return base + panels_floats; }
   /// Rows of x that are worth a task of their own: pairs are rounded in each task that has them, floats cost

@@ -24,11 +24,13 @@ TEST_CASE("attention in pairs: tiles are the products of rounded numbers") {
         const Block x(rows, depth, ++seed);
         std::vector<float> packed(static_cast<std::size_t>(pairs * rows + 64));
         k.pack_row_pairs(x.in().data(), x.stride, rows, depth, packed.data());
+        std::vector<float> in_rows(static_cast<std::size_t>(rows * detail::block_depth));
+        k.round_rows(x.in().data(), x.stride, rows, depth, in_rows.data());
         Block scores(rows, cols, ++seed), sums = scores, wanted = scores, wanted_sums = scores, thin = scores;
         k.tile_pairs(rows, pairs, packed.data(), key_panel.data(), scores.view().data(), scores.stride, false,
                      cols);
-        k.tile_pairs(rows, pairs, packed.data(), value_panel.data(), sums.view().data(), sums.stride, true,
-                     cols);
+        k.tile_pairs_in_place(rows, pairs, in_rows.data(), detail::block_depth, value_panel.data(),
+                              sums.view().data(), sums.stride, true, cols);
         const Block exact = rounded(x), right = rounded(keys), below = rounded(values);
         judge().gemm(exact.in(), Weight<>(right.in()), wanted.view(), {});
         judge().product(exact.in(), below.in(), wanted_sums.view(), 1.f);
@@ -37,7 +39,8 @@ TEST_CASE("attention in pairs: tiles are the products of rounded numbers") {
         CHECK(deviation(sums.memory, wanted_sums.memory) < 2e-6);
         if (cols > k.narrow_cols) continue;
         CHECK(k.pack_narrow_pairs(values.in().data(), values.stride, cols, depth, narrow.data()));
-        k.narrow_tile_pairs(rows, pairs, packed.data(), narrow.data(), thin.view().data(), thin.stride, cols);
+        k.narrow_tile_pairs(rows, pairs, in_rows.data(), detail::block_depth, narrow.data(),
+                            thin.view().data(), thin.stride, cols);
         CHECK(small::same_bits(thin.memory, sums.memory));
       }
     }
@@ -66,27 +69,26 @@ TEST_CASE("attention in pairs: weights are powers of two to 1.1e-4, rounded, hid
       const index_t whole = (n + k.lanes - 1) / k.lanes * k.lanes;
       Block scores(rows, whole, static_cast<std::uint64_t>(n), 0), out(rows, 3, 5);
       std::vector<detail::OnlineRow> states(static_cast<std::size_t>(rows));
-      std::vector<float> packed(static_cast<std::size_t>((n + 1) / 2 * rows + 64));
       for (index_t r = 0; r < rows; ++r) {
         for (index_t i = 0; i < whole; ++i)
           scores.view()(r, i) =
               i % 7 == 5 || i >= n ? -std::numeric_limits<float>::infinity() : scores.view()(r, i) * 9.f;
         states[static_cast<std::size_t>(r)] = {1.f, 2.f};
       }
-      const Block before = out;
-      k.weigh_pairs(states.data(), scores.in().data(), scores.stride, rows, n, 0.5f, out.view().data(),
-                    out.stride, 3, packed.data());
+      const Block before = out, given = scores;
+      k.weigh_pairs(states.data(), scores.view().data(), scores.stride, rows, n, 0.5f, out.view().data(),
+                    out.stride, 3);
       for (index_t r = 0; r < rows; ++r) {
         const detail::OnlineRow& state = states[static_cast<std::size_t>(r)];
-        const float top = std::max(1.f, 0.5f * *std::max_element(scores.in().row(r), scores.in().row(r) + n));
+        const float top = std::max(1.f, 0.5f * *std::max_element(given.in().row(r), given.in().row(r) + n));
         CHECK(state.top == top);
         CHECK(out.in()(r, 2) == Approx(before.in()(r, 2) * std::exp2(1.f - top)));
         double sum = 2.0 * std::exp2(1.0 - double{top});
         for (index_t i = 0; i < n; ++i) {
-          const double weight = std::exp2(0.5 * double{scores.in()(r, i)} - double{top});
+          const double weight = std::exp2(0.5 * double{given.in()(r, i)} - double{top});
           sum += weight;
           std::uint32_t pair;
-          std::memcpy(&pair, &packed[static_cast<std::size_t>(i / 2 * rows + r)], sizeof pair);
+          std::memcpy(&pair, scores.in().row(r) + i / 2, sizeof pair);
           const float found = std::bit_cast<float>(i % 2 == 0 ? pair << 16 : pair & 0xffff0000u);
           if (weight == 0.0) CHECK(found == 0.f);
           else worst_rounded = std::max(worst_rounded, std::abs(double{found} - weight) / weight);

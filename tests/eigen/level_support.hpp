@@ -78,9 +78,7 @@ inline void check_narrow(const detail::CpuKernels& k) {
         const Block x(rows, depth, seed + 1);
         Block y(rows, cols, seed + 2);
         Block wanted = y, in_place = y;
-        std::vector<float> packed(static_cast<std::size_t>(depth * rows + 64));
-        k.pack_rows(x.in().data(), x.stride, rows, depth, packed.data());
-        k.narrow_tile(rows, depth, packed.data(), panel.data(), y.view().data(), y.stride, cols);
+        k.narrow_tile(rows, depth, x.in().data(), x.stride, panel.data(), y.view().data(), y.stride, cols);
         judge().product(x.in(), z.in(), wanted.view(), 1.f);
         INFO(rows << "x" << depth << "x" << cols);
         CHECK(deviation(y.memory, wanted.memory) < 2e-6);

@@ -28,17 +28,20 @@ struct AttentionProducts {
   decltype(CpuKernels::pack_panel_plain) pack_values;
   decltype(CpuKernels::pack_narrow) pack_narrow;
   decltype(CpuKernels::tile) tile;
+  decltype(CpuKernels::tile_in_place) tile_in_place;
   decltype(CpuKernels::narrow_tile) narrow_tile;
 
   static AttentionProducts of(const CpuKernels& k, bool pairs) {
     if (!pairs)
-      return {1, k.pack_rows, k.pack_panel, k.pack_panel_plain, k.pack_narrow, k.tile, k.narrow_tile};
+      return {1,      k.pack_rows,     k.pack_panel, k.pack_panel_plain, k.pack_narrow,
+              k.tile, k.tile_in_place, k.narrow_tile};
     return {2,
             k.pack_row_pairs,
             k.pack_key_pairs,
             k.pack_value_pairs,
             k.pack_narrow_pairs,
             k.tile_pairs,
+            k.tile_pairs_in_place,
             k.narrow_tile_pairs};
   }
   /// Steps that hold a depth; the last one may be half empty.
@@ -48,15 +51,18 @@ struct AttentionProducts {
 
 /// Where a thread's scratch holds what during attention.
 struct AttentionScratch {
-  static constexpr index_t tile = tile_rows * 2 * attention_keys + 64;
+  /// Beyond the keys of a row of scores: rows a power of two apart would meet in the first cache.
+  static constexpr index_t gap = 16;
+  static constexpr index_t tile = tile_rows * (2 * attention_keys + gap);
 
   const CpuKernels* k;
   AttentionProducts products;
   index_t keys_per_block;
-  float *keys, *values;     ///< packed
-  float *scores, *weights;  ///< of a tile, [tile_rows, keys_per_block]; the weights packed
-  float* queries;           ///< packed, of all the unit's heads
-  OnlineRow* rows;          ///< [heads, queries]
+  float *keys, *values;  ///< packed
+  float* scores;         ///< of a tile, [tile_rows, keys_per_block], then its weights
+  index_t stride;        ///< from one row of them to the next
+  float* queries;        ///< packed, of all the unit's heads
+  OnlineRow* rows;       ///< [heads, queries]
 
   AttentionScratch(const Scratch& scratch, index_t dim)
       : k(scratch.kernels), products(AttentionProducts::of(*k, scratch.bf16_products)) {
@@ -67,12 +73,12 @@ struct AttentionScratch {
     keys = scratch.panels();
     values = keys + keys_per_block * products.steps(dim);
     scores = scratch.rows();
-    weights = scores + tile;
-    queries = weights + tile;
+    stride = keys_per_block + gap;
+    queries = scores + tile;
     rows = reinterpret_cast<OnlineRow*>(queries + attention_queries + 64);
   }
 };
-static_assert(2 * AttentionScratch::tile + attention_queries + 64 + 2 * attention_unit * 2 <=
+static_assert(AttentionScratch::tile + attention_queries + 64 + 2 * attention_unit * 2 <=
               Scratch::rows_floats);
 static_assert(tile_rows * attention_group <= attention_unit);
 static_assert(tile_rows * attention_packed_dim <= attention_queries);
@@ -151,7 +157,7 @@ inline void score(const AttentionUnit& unit, const QueryTile& tile, const Attent
   const index_t steps = s.products.steps(unit.dim()), panel_width = s.k->panel_cols;
   const float* queries = s.queries + (tile.head * unit.queries + tile.query) * steps;
   for (index_t j = 0; j < tile.limit; j += panel_width)
-    s.products.tile(tile.rows, steps, queries, s.keys + j * steps, s.scores + j, s.keys_per_block, false,
+    s.products.tile(tile.rows, steps, queries, s.keys + j * steps, s.scores + j, s.stride, false,
                     panel_width);
 }
 
@@ -160,7 +166,7 @@ inline void score(const AttentionUnit& unit, const QueryTile& tile, const Attent
 inline void weigh(const AttentionUnit& unit, const KeyBlock& block, bool finite, const QueryTile& tile,
                   const AttentionScratch& s) {
   const float scale = log2e / std::sqrt(static_cast<float>(unit.dim()));
-  const index_t query = unit.first + tile.query, stride = s.keys_per_block,
+  const index_t query = unit.first + tile.query, stride = s.stride,
                 whole = (tile.limit + s.k->lanes - 1) / s.k->lanes * s.k->lanes;
   for (index_t r = 0; r < tile.rows; ++r) {
     float* scores = s.scores + r * stride;
@@ -172,10 +178,9 @@ inline void weigh(const AttentionUnit& unit, const KeyBlock& block, bool finite,
   float* out = unit.out(query, tile.head);
   if (s.products.pairs() && finite)
     return s.k->weigh_pairs(state, s.scores, stride, tile.rows, tile.limit, scale, out, unit.o.stride(),
-                            unit.dim(), s.weights);
+                            unit.dim());
   for (index_t r = 0; r < tile.rows; ++r)
     s.k->online_step(state[r], s.scores + r * stride, whole, scale, out + r * unit.o.stride(), unit.dim());
-  if (finite) s.k->pack_rows(s.scores, stride, tile.rows, tile.limit, s.weights);
 }
 
 /// out += weights * values; values that are not finite are multiplied only where a weight is not 0.
@@ -184,14 +189,16 @@ inline void add_values(const AttentionUnit& unit, const KeyBlock& block, bool fi
   const index_t dim = unit.dim(), panel_width = s.k->panel_cols, steps = s.products.steps(tile.limit);
   float* out = unit.out(unit.first + tile.query, tile.head);
   for (index_t r = 0; !finite && r < tile.rows; ++r)
-    s.k->add_weighted_rows(s.scores + r * s.keys_per_block, tile.limit, block.values() + unit.kv * dim,
+    s.k->add_weighted_rows(s.scores + r * s.stride, tile.limit, block.values() + unit.kv * dim,
                            block.value_stride(), out + r * unit.o.stride(), dim);
   for (index_t d = 0; finite && d < dim; d += panel_width) {
     const index_t cols = std::min<index_t>(panel_width, dim - d);
     const float* values = s.values + d * s.products.steps(s.keys_per_block);
     if (cols <= s.k->narrow_cols)
-      s.products.narrow_tile(tile.rows, steps, s.weights, values, out + d, unit.o.stride(), cols);
-    else s.products.tile(tile.rows, steps, s.weights, values, out + d, unit.o.stride(), true, cols);
+      s.products.narrow_tile(tile.rows, steps, s.scores, s.stride, values, out + d, unit.o.stride(), cols);
+    else
+      s.products.tile_in_place(tile.rows, steps, s.scores, s.stride, values, out + d, unit.o.stride(), true,
+                               cols);
   }
 }
 

@@ -50,53 +50,13 @@ inline void round_row(const float* x, index_t depth, index_t ahead, float* out) 
   std::memcpy(out + k / 2, rounded, static_cast<std::size_t>((depth - k + 1) / 2) * sizeof(float));
 }
 
-/// 32-bit elements I of a (from 0) and b (from 16) as one packet; and 64-bit ones, b's from 8.
-template <int... I>
-[[gnu::always_inline]] inline Packet chosen32(Packet a, Packet b) {
-  alignas(64) static constexpr std::int32_t order[lanes] = {I...};
-  return _mm512_maskz_permutex2var_ps(ei::every, a, _mm512_load_si512(order), b);
-}
-template <int... I>
-[[gnu::always_inline]] inline Packet chosen64(Packet a, Packet b) {
-  alignas(64) static constexpr std::int64_t order[lanes / 2] = {I...};
-  return _mm512_castpd_ps(
-      _mm512_maskz_permutex2var_pd(0xff, _mm512_castps_pd(a), _mm512_load_si512(order), _mm512_castps_pd(b)));
-}
-
-/// pack_rows for rows of pairs: full tiles by permutations of whole registers.
-inline void pack_pair_rows(const float* x, index_t stride, int rows, index_t depth, float* out) {
-  if (rows < tile_rows) return avx512::pack_rows(x, stride, rows, depth, out);
-  index_t k = 0;
-  for (; k + lanes <= depth; k += lanes, out += tile_rows * lanes) {
-    // Two rows each, element by element: 64-bit elements [k] of three registers become [k][3].
-    Packet two[3][2];
-#pragma GCC unroll 3
-    for (int i = 0; i < 3; ++i) {
-      const Packet even = load(x + 2 * i * stride + k), odd = load(x + (2 * i + 1) * stride + k);
-      two[i][0] = chosen32<0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23>(even, odd);
-      two[i][1] = chosen32<8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31>(even, odd);
-    }
-#pragma GCC unroll 2
-    for (int h = 0; h < 2; ++h) {
-      const Packet a = two[0][h], b = two[1][h], c = two[2][h];
-      float* to = out + h * (tile_rows / 2) * lanes;
-      store(to, chosen64<0, 1, 8, 2, 3, 9, 4, 5>(chosen64<0, 8, 1, 9, 2, 10, 0, 0>(a, b), c));
-      store(to + lanes, chosen64<10, 0, 1, 11, 2, 3, 12, 4>(chosen64<3, 11, 4, 12, 5, 0, 0, 0>(a, b), c));
-      store(to + 2 * lanes,
-            chosen64<0, 13, 1, 2, 14, 3, 4, 15>(chosen64<13, 6, 14, 7, 15, 0, 0, 0>(a, b), c));
-    }
-  }
-  for (; k < depth; ++k)
-    for (int row = 0; row < tile_rows; ++row) *out++ = x[row * stride + k];
-}
-
 /// out[k / 2][row] = the pairs of `rows` <= tile_rows rows of x, depth <= 2 * block_depth. Writes as far
 /// beyond the end as pack_rows. Asks for the rows of the next tile.
 inline void pack_row_pairs(const float* x, index_t stride, int rows, index_t depth, float* out) {
   alignas(64) float pairs[tile_rows * block_depth];
   for (int row = 0; row < rows; ++row)
     round_row(x + row * stride, depth, rows * stride, pairs + row * block_depth);
-  pack_pair_rows(pairs, block_depth, rows, (depth + 1) / 2, out);
+  avx512::pack_rows(pairs, block_depth, rows, (depth + 1) / 2, out);
 }
 
 /// out[row][k / 2] = the same pairs as they lie, for any number of rows, which begin block_depth apart.

@@ -69,8 +69,8 @@ struct CpuKernels {
   void (*add_weighted_rows)(const float* weights, index_t n, const float* values, index_t stride, float* out,
                             index_t dim);
   bool (*pack_narrow)(const float* z, index_t stride, index_t cols, index_t depth, float* out);
-  void (*narrow_tile)(int rows, index_t depth, const float* a, const float* b, float* y, index_t stride,
-                      index_t cols);
+  void (*narrow_tile)(int rows, index_t depth, const float* a, index_t a_stride, const float* b, float* y,
+                      index_t stride, index_t cols);
   void (*key_scores)(const Heads& heads, const float* q, const float* keys, index_t stride, index_t n,
                      float* scores, index_t n_stride);
   void (*add_key_values)(const Heads& heads, const float* weights, index_t n_stride, const float* values,
@@ -81,7 +81,7 @@ struct CpuKernels {
   void (*rotate_head)(float* x, const float* cosine, const float* sine, index_t half);
 
   // Dot products of bf16 pairs, null where the level has none: the functions of the same names with pairs in
-  // place of floats, and a step of attention that leaves its weights packed.
+  // place of floats, and a step of attention for some rows.
   void (*pack_row_pairs)(const float* x, index_t stride, int rows, index_t depth, float* out);
   void (*tile_pairs)(int rows, index_t pairs, const float* a, const float* b, float* y, index_t stride,
                      bool add, index_t cols);
@@ -91,10 +91,10 @@ struct CpuKernels {
   void (*pack_key_pairs)(const Operand& b, index_t j, index_t cols, index_t k0, index_t depth, float* out);
   bool (*pack_value_pairs)(const float* z, index_t stride, index_t cols, index_t depth, float* out);
   bool (*pack_narrow_pairs)(const float* z, index_t stride, index_t cols, index_t depth, float* out);
-  void (*narrow_tile_pairs)(int rows, index_t pairs, const float* a, const float* b, float* y, index_t stride,
-                            index_t cols);
-  void (*weigh_pairs)(OnlineRow* states, const float* scores, index_t stride, int rows, index_t n,
-                      float scale, float* out, index_t out_stride, index_t dim, float* packed);
+  void (*narrow_tile_pairs)(int rows, index_t pairs, const float* a, index_t a_stride, const float* b,
+                            float* y, index_t stride, index_t cols);
+  void (*weigh_pairs)(OnlineRow* states, float* scores, index_t stride, int rows, index_t n, float scale,
+                      float* out, index_t out_stride, index_t dim);
 };
 
 }  // namespace detail

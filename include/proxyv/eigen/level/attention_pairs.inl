@@ -133,22 +133,19 @@ template <int R>
   for (int r = 0; r < R; ++r) tops[r] = ei::predux_max(top[r]);
 }
 
-/// online_step() for `rows` <= tile_rows rows of scores `stride` apart, whose weights become packed[k /
-/// 2][row], the pairs of weights k and k + 1 rounded to bf16. Hidden scores are -infinity, up to n rounded up
-/// to whole packets.
-inline void weigh_pairs(OnlineRow* states, const float* scores, index_t stride, int rows, index_t n,
-                        float scale, float* out, index_t out_stride, index_t dim, float* packed) {
-  alignas(64) float pairs[tile_rows * block_depth];
-  if (n == 0) return;
+/// online_step() for `rows` <= tile_rows rows of scores `stride` apart. Each row's weights, pairs of
+/// neighbours rounded to bf16, take the first half of its scores' place. Hidden scores are -infinity, up to n
+/// rounded up to whole packets.
+inline void weigh_pairs(OnlineRow* states, float* scores, index_t stride, int rows, index_t n, float scale,
+                        float* out, index_t out_stride, index_t dim) {
   const index_t whole = (n + lanes - 1) / lanes * lanes;
   float tops[tile_rows];
   if (rows == tile_rows) row_tops<tile_rows>(scores, stride, whole, tops);
   else
     for (int row = 0; row < rows; ++row) row_tops<1>(scores + row * stride, stride, whole, tops + row);
   for (int row = 0; row < rows; ++row) {
-    const float* mine = scores + row * stride;
+    float* mine = scores + row * stride;
     avx512::online_raise(states[row], mine, whole, tops[row], scale, out + row * out_stride, dim);
-    states[row].sum += weights_of(mine, whole, scale, states[row].reference(), pairs + row * block_depth);
+    states[row].sum += weights_of(mine, whole, scale, states[row].reference(), mine);
   }
-  pack_pair_rows(pairs, block_depth, rows, (n + 1) / 2, packed);
 }

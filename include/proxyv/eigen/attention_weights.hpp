@@ -32,8 +32,7 @@ inline void weigh_keys(const CpuKernels& k, const float* q, float* weights, inde
   }
   const index_t n = args.keys();
   if (n == 0) return;
-  if (row_max(weights, n) == minus_infinity &&
-      std::none_of(weights, weights + n, [](float w) { return std::isnan(w); })) {
+  if (row_max(weights, n) == minus_infinity && first_nan(weights, n) == weights + n) {
     std::fill_n(weights, n, 0.f);  // sees nothing
     return;
   }

@@ -26,14 +26,14 @@ struct Target {
 /// rows, others packed with the first block of rows and kept for the next ones.
 class Panels {
  public:
+  /// One target, or two.
   Panels(const Scratch& scratch, const Target* targets, int count)
       : k_(*scratch.kernels),
         slot_(scratch.panels()),
         targets_(targets),
         count_(count),
-        keep_(!std::all_of(targets, targets + count, [](const Target& to) { return to.b.packed; })),
-        pairs_(scratch.bf16_products &&
-               std::all_of(targets, targets + count, [](const Target& to) { return to.b.bf16_weight(); })) {}
+        keep_(!(targets[0].b.packed && targets[count - 1].b.packed)),
+        pairs_(scratch.bf16_products && targets[0].b.bf16_weight() && targets[count - 1].b.bf16_weight()) {}
 
   /// Whether what the micro-kernel takes as floats are pairs of bf16.
   bool pairs() const { return pairs_; }

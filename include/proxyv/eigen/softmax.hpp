@@ -27,6 +27,23 @@ struct OnlineRow {
   float reference() const { return top == minus_infinity ? 0.f : top; }
 };
 
+// What rarely happens, once for all levels.
+
+/// The first that is not a number, or the end.
+[[gnu::cold, gnu::noinline]] inline const float* first_nan(const float* x, index_t n) {
+  for (const float* end = x + n; x != end && !std::isnan(*x);) ++x;
+  return x;
+}
+
+/// Softmax of a row without a score above -infinity: NaN where it is visible.
+[[gnu::cold, gnu::noinline]] inline void softmax_of_nothing(float* y, index_t n, const std::uint8_t* table,
+                                                            EmptyRow empty) {
+  const bool nothing = table != nullptr && std::count(table, table + n, std::uint8_t{0}) == n;
+  const float blank = nothing && empty == EmptyRow::uniform ? 1.f / static_cast<float>(n) : 0.f;
+  for (index_t j = 0; j < n; ++j)
+    y[j] = table == nullptr || table[j] != 0 ? std::numeric_limits<float>::quiet_NaN() : blank;
+}
+
 #include "proxyv/eigen/level/softmax.inl"
 
 template <class DefinedIn>

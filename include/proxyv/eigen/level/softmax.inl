@@ -47,7 +47,7 @@ inline void online_raise(OnlineRow& row, const float* scores, index_t n, float l
   float larger = std::max(row.top, largest * scale);
   if (larger == minus_infinity) {
     // Nothing visible yet, or only scores that are not numbers: those must show.
-    const auto* broken = std::find_if(scores, scores + n, [](float s) { return std::isnan(s); });
+    const float* broken = first_nan(scores, n);
     if (broken == scores + n) return;
     larger = *broken;
   }
@@ -76,13 +76,7 @@ inline void softmax_row(const float* x, float* y, index_t n, float scale, const 
     factor = 1.f;
   }
   const float top = row_max(from, n) * factor;
-  if (top == minus_infinity) {
-    const bool nothing = table != nullptr && std::count(table, table + n, std::uint8_t{0}) == n;
-    const float blank = nothing && empty == EmptyRow::uniform ? 1.f / static_cast<float>(n) : 0.f;
-    for (index_t j = 0; j < n; ++j)
-      y[j] = table == nullptr || table[j] != 0 ? std::numeric_limits<float>::quiet_NaN() : blank;
-    return;
-  }
+  if (top == minus_infinity) return softmax_of_nothing(y, n, table, empty);
   const float total = exp_row(from, y, n, factor, top);
   scale_row(y, n, 1.f / total);
 }

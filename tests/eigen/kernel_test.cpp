@@ -34,8 +34,8 @@ TEST_CASE("kernel: every height, whole and cut panels, stored and added") {
   }
 }
 
-TEST_CASE("kernel: tiles are nearly equal and cover the rows") {
-  for (index_t rows : {1, 5, 6, 7, 13, 235, 240}) {
+TEST_CASE("kernel: tiles are nearly equal and cover the rows; many rows have high tiles alone") {
+  for (index_t rows = 1; rows <= 480; ++rows) {
     const detail::Tiles tiles{rows};
     CHECK(tiles.begin(0) == 0);
     CHECK(tiles.begin(tiles.count()) == rows);
@@ -46,5 +46,6 @@ TEST_CASE("kernel: tiles are nearly equal and cover the rows") {
     }
     CHECK(most <= detail::tile_rows);
     CHECK(most - least <= 1);
+    if (rows >= detail::high_tiles) CHECK(least >= detail::tile_rows - 1);
   }
 }

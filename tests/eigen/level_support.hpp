@@ -23,7 +23,7 @@ inline void check_tiles(const detail::CpuKernels& k) {
       for (int rows = 1; rows <= detail::tile_rows; ++rows) {
         const Block x(rows, depth, ++seed);
         Block y(rows, cols, ++seed);
-        Block wanted = y, in_place = y;
+        Block wanted = y, in_place = y, widened = y;
         std::vector<float> packed(static_cast<std::size_t>(depth * rows + 64));
         k.pack_rows(x.in().data(), x.stride, rows, depth, packed.data());
         const bool add = seed % 2 == 0;
@@ -34,6 +34,14 @@ inline void check_tiles(const detail::CpuKernels& k) {
         INFO(rows << "x" << depth << "x" << cols << " " << dtype_name(type));
         CHECK(deviation(y.memory, wanted.memory) < 2e-6);
         CHECK(small::same_bits(y.memory, in_place.memory));
+        if (type == DType::bf16 && rows >= detail::tile_rows - 1) {
+          const Buffer<float> pairs = host_buffer<float>((depth + 1) / 2 * k.panel_cols);
+          k.pack_weight_panel(detail::Operand::weight(w.weight), 0, cols, 0, depth,
+                              reinterpret_cast<std::byte*>(pairs.data()));
+          k.tile_widened(rows, depth, x.in().data(), x.stride, pairs.data(), widened.view().data(),
+                         widened.stride, add, cols);
+          CHECK(small::same_bits(y.memory, widened.memory));
+        }
       }
     }
   }

@@ -65,6 +65,11 @@ inline void round_rows(const float* x, index_t stride, index_t rows, index_t dep
 }
 
 struct PairProducts {
+  static constexpr int together = 1;
+  template <bool Second>
+  [[gnu::always_inline]] static Packet load(const float* b) {
+    return ei::pload<Packet>(b);
+  }
   [[gnu::always_inline]] static Packet add(Packet a, Packet b, Packet sum) {
     __m512bh x, y;
     std::memcpy(&x, &a, sizeof x);

@@ -22,34 +22,40 @@ struct Target {
   index_t stride = 0;
 };
 
-/// Panels of right operands as the micro-kernel reads them: packed ones in place or widened for each block of
-/// rows, others packed with the first block of rows and kept for the next ones.
+/// Panels of right operands as the micro-kernel reads them: packed ones in place, or as floats for each block
+/// of rows; others packed with the first block of rows and kept for the next ones.
 class Panels {
  public:
+  /// What the micro-kernel is given: floats, bf16 to widen, or pairs of bf16 to multiply with pairs of x.
+  enum class Form : std::uint8_t { floats, bf16, pairs };
+
   /// One target, or two.
-  Panels(const Scratch& scratch, const Target* targets, int count)
+  Panels(const Scratch& scratch, const Target* targets, int count, index_t rows)
       : k_(*scratch.kernels),
         slot_(scratch.panels()),
         targets_(targets),
         count_(count),
-        keep_(!(targets[0].b.packed && targets[count - 1].b.packed)),
-        pairs_(scratch.bf16_products && targets[0].b.bf16_weight() && targets[count - 1].b.bf16_weight()) {}
+        keep_(!(targets[0].b.packed && targets[count - 1].b.packed)) {
+    if (!(targets[0].b.bf16_weight() && targets[count - 1].b.bf16_weight())) return;
+    if (scratch.bf16_products) form_ = Form::pairs;
+    else if (!keep_ && rows >= high_tiles) form_ = Form::bf16;
+  }
 
-  /// Whether what the micro-kernel takes as floats are pairs of bf16.
-  bool pairs() const { return pairs_; }
+  Form form() const { return form_; }
 
   /// Columns [j, j + cols) of target i, steps [k0, k0 + steps). `fresh`: no earlier call had this j and k0.
   const float* get(int i, index_t j, index_t cols, index_t k0, index_t steps, bool fresh) const {
     const Target& to = targets_[i];
     const index_t width = k_.panel_cols;
-    if (to.b.packed && (pairs_ || to.b.type == DType::f32)) {
+    if (to.b.packed && (form_ != Form::floats || to.b.type == DType::f32)) {
       const void* panel = to.b.panel(to.first + j, k0, width);
       return static_cast<const float*>(panel);
     }
-    float* slot = slot_ + (keep_ ? (j * count_ + i * width) * (pairs_ ? (steps + 1) / 2 : steps)
+    const bool pairs = form_ == Form::pairs;
+    float* slot = slot_ + (keep_ ? (j * count_ + i * width) * (pairs ? (steps + 1) / 2 : steps)
                                  : i * width * block_depth);
     if (!fresh && keep_) return slot;
-    if (pairs_) k_.pack_weight_panel(to.b, to.first + j, cols, k0, steps, reinterpret_cast<std::byte*>(slot));
+    if (pairs) k_.pack_weight_panel(to.b, to.first + j, cols, k0, steps, reinterpret_cast<std::byte*>(slot));
     else k_.pack_panel(to.b, to.first + j, cols, k0, steps, slot);
     return slot;
   }
@@ -59,7 +65,8 @@ class Panels {
   float* slot_;
   const Target* targets_;
   int count_;
-  bool keep_, pairs_;
+  bool keep_;
+  Form form_ = Form::floats;
 };
 
 /// x [rows, depth] times `cols` columns of each target; finish(row, rows, j, cols) when a tile is done in all
@@ -69,11 +76,13 @@ template <class Finish>
 void multiply(const float* x, index_t stride, index_t rows, index_t depth, float beta, const Target* targets,
               int count, index_t cols, const Scratch& scratch, Finish&& finish) {
   const CpuKernels& k = *scratch.kernels;
-  const Panels panels(scratch, targets, count);
-  const bool pairs = panels.pairs();
+  const Panels panels(scratch, targets, count, rows);
+  const bool pairs = panels.form() == Panels::Form::pairs;
   const index_t blocks = (rows + block_rows - 1) / block_rows;
   const index_t together = pairs ? 2 : 1;  // steps of k that the micro-kernel takes at once
-  const auto tile = pairs ? k.tile_pairs_in_place : k.tile_in_place;
+  const auto tile = pairs                                 ? k.tile_pairs_in_place
+                    : panels.form() == Panels::Form::bf16 ? k.tile_widened
+                                                          : k.tile_in_place;
   for (index_t k0 = 0; k0 < depth; k0 += together * block_depth) {
     const index_t steps = std::min(together * block_depth, depth - k0),
                   units = (steps + together - 1) / together;

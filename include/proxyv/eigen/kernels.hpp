@@ -39,6 +39,7 @@ struct OnlineRow;
 inline constexpr index_t block_depth = 512;  ///< steps of k per pass; also where sums are cut
 inline constexpr int tile_rows = 6;          ///< rows of a micro-kernel's tile, at every level
 inline constexpr int most_panel_cols = 64;   ///< columns of a tile at the widest level
+inline constexpr index_t high_tiles = 20;    ///< from so many rows on, tiles have tile_rows or one less
 
 struct CpuKernels {
   int panel_cols;   ///< columns of the micro-kernel's tile, and of a panel
@@ -54,6 +55,9 @@ struct CpuKernels {
                index_t cols);
   void (*tile_in_place)(int rows, index_t depth, const float* a, index_t a_stride, const float* b, float* y,
                         index_t stride, bool add, index_t cols);
+  /// Panels of bf16 pairs; two heights alone, which are those of high_tiles rows and more.
+  void (*tile_widened)(int rows, index_t depth, const float* a, index_t a_stride, const float* b, float* y,
+                       index_t stride, bool add, index_t cols);
   void (*finish_tile)(Act act, const float* bias, float* y, index_t stride, index_t rows, index_t cols);
   void (*gate_tile)(float* y, index_t y_stride, const float* up, index_t up_stride, index_t rows,
                     index_t cols);

@@ -10,6 +10,7 @@ inline constexpr CpuKernels kernels{
     .pack_weight_panel = &pack_weight_panel,
     .tile = &kernel,
     .tile_in_place = &tile_in_place<FloatProducts>,
+    .tile_widened = &tile_widened,
     .finish_tile = &finish_tile,
     .gate_tile = &gate_tile,
     .gemv = &gemv_part,

@@ -1,6 +1,7 @@
 // Part of every level (see level/all.inl): the micro-kernel, for any way of multiplying and adding.
 
-/// Element (row, k) of the left operand is a[row * a_row + k * a_step].
+/// y [R, cols] (+)= a b: element (row, k) of a is a[row * a_row + k * a_step]; a packet of b holds
+/// Products::together steps of k.
 template <class Products, int R>
 [[gnu::noinline]] void tile_of(index_t depth, const float* a, index_t a_row, index_t a_step, const float* b,
                                float* y, index_t stride, bool add, index_t cols) {
@@ -15,16 +16,28 @@ template <class Products, int R>
     for (int v = 0; v < tile_packets; ++v) sum[r][v] = splat(0.f);
   }
   const float* a3 = R > 3 ? a + 3 * a_row : a;  // two pointers: six rows without a multiplication
-  for (index_t k = 0; k < depth; ++k, a += a_step, a3 += a_step, b += panel_cols) {
+  const auto step = [&](auto second) __attribute__((always_inline)) {
     Packet w[tile_packets];
 #pragma GCC unroll 8
-    for (int v = 0; v < tile_packets; ++v) w[v] = ei::pload<Packet>(b + v * lanes);
+    for (int v = 0; v < tile_packets; ++v) w[v] = Products::template load<second()>(b + v * lanes);
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const Packet x = splat(r < 3 ? a[r * a_row] : a3[(r - 3) * a_row]);
 #pragma GCC unroll 8
       for (int v = 0; v < tile_packets; ++v) sum[r][v] = Products::add(x, w[v], sum[r][v]);
     }
+    a += a_step;
+    a3 += a_step;
+  };
+  if constexpr (Products::together == 1) {
+    for (index_t k = 0; k < depth; ++k, b += panel_cols) step(std::false_type{});
+  } else {
+    index_t k = 0;
+    for (; k + 2 <= depth; k += 2, b += panel_cols) {
+      step(std::false_type{});
+      step(std::true_type{});
+    }
+    if (k < depth) step(std::false_type{});
   }
   if (cols == panel_cols) {
 #pragma GCC unroll 8

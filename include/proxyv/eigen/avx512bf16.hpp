@@ -64,12 +64,7 @@ inline void round_rows(const float* x, index_t stride, index_t rows, index_t dep
   for (index_t row = 0; row < rows; ++row, x += stride, out += block_depth) round_row(x, depth, stride, out);
 }
 
-struct PairProducts {
-  static constexpr int together = 1;
-  template <bool Second>
-  [[gnu::always_inline]] static Packet load(const float* b) {
-    return ei::pload<Packet>(b);
-  }
+struct PairProducts : avx512::FloatProducts {
   [[gnu::always_inline]] static Packet add(Packet a, Packet b, Packet sum) {
     __m512bh x, y;
     std::memcpy(&x, &a, sizeof x);

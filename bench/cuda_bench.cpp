@@ -14,6 +14,7 @@
 
 #include "bench/cuda/encoder_bench.hpp"
 #include "bench/cuda/op_bench.hpp"
+#include "bench/cuda/pipeline_bench.hpp"
 #include "bench/cuda/prefill_bench.hpp"
 #include "bench/cuda/profiled.hpp"
 
@@ -48,6 +49,7 @@ int run(int count, char** words) {
   cuda_bench::add_ops();
   cuda_bench::add_encoder();
   cuda_bench::add_models();
+  cuda_bench::add_first_token(cuda_bench::proxied<proxyv::presets::Vicuna7B>("vicuna-7b", 12));
   benchmark::Initialize(&count, words);
   if (benchmark::ReportUnrecognizedArguments(count, words)) return 1;
   if (!only_lists) tell_machine();

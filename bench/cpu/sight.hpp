@@ -6,9 +6,9 @@
 #include <utility>
 
 #include "bench/cpu/operands.hpp"
+#include "bench/shared/picture.hpp"
 #include "examples/cli/bench/vision_tower.hpp"
 #include "proxyv/model/random.hpp"
-#include "proxyv/vision/preprocess.hpp"
 
 namespace cpu_bench {
 
@@ -62,15 +62,6 @@ class Sight {
   bench::VisionTower<Engine> tower_;
 };
 
-/// LLaVA's preprocessing for an encoder: AnyRes in crops of its size.
-inline pv::ImageProcessor anyres_for(const pv::ClipConfig& clip) {
-  pv::ImageProcessor p;
-  p.crop_size = clip.image_size;
-  p.patch_size = clip.patch_size;
-  p.pinpoints = {{2 * clip.image_size, 2 * clip.image_size}};
-  return p;
-}
-
 /// An encoder and a projector of random weights.
 inline std::shared_ptr<Sight> random_sight(Engine& be, const pv::ClipConfig& clip, index_t hidden,
                                            pv::DType type) {
@@ -78,16 +69,6 @@ inline std::shared_ptr<Sight> random_sight(Engine& be, const pv::ClipConfig& cli
   const pv::RandomOptions options{.seed = 1, .type = type, .pack = true};
   pv::detail::RandomVisitor<Engine, Engine> draw(be, options, *store);
   return std::make_shared<Sight>(be, clip, anyres_for(clip), hidden, draw, store);
-}
-
-/// A picture of noise that gives five crops.
-inline pv::Image noise_picture(const pv::ClipConfig& clip) {
-  const index_t side = 2 * clip.image_size;
-  std::vector<std::uint8_t> pixels(static_cast<std::size_t>(3 * side * side));
-  std::uint32_t state = 1;
-  for (std::uint8_t& p : pixels)
-    p = static_cast<std::uint8_t>((state = state * 1664525u + 1013904223u) >> 24);
-  return pv::Image::from_pixels(side, side, std::move(pixels));
 }
 
 inline void add_encoder(const Settings& s, const NamedEncoder& which, index_t hidden) {

@@ -103,13 +103,14 @@ class Prefill {
   }
 
   pv::KvCache<Engine>& cache() { return cache_; }
+  /// The picture's tokens, which a recorded prompt reads where they lie.
+  pv::Out<Engine> vision() const { return vision_.matrix(on_.layout.vision(), hidden()); }
   pv::Out<Engine> logits() const { return logits_.matrix(1, on_.model.config().vocab); }
 
  private:
   index_t hidden() const { return on_.model.config().hidden; }
   pv::Prompt<Engine> prompt() const {
-    return {on_.layout, vision_.matrix(on_.layout.vision(), hidden()),
-            text_.matrix(on_.layout.text(), hidden())};
+    return {on_.layout, vision(), text_.matrix(on_.layout.text(), hidden())};
   }
 
   Loaded& on_;

@@ -26,7 +26,7 @@ struct Form {
   static constexpr int threads = 384;
   static constexpr int warps = 8;           ///< that multiply
   static constexpr int sums = columns / 2;  ///< per thread
-  static constexpr int parts = columns / part_columns;
+  static constexpr int parts = columns / part_columns, pieces = columns / piece_columns;
 
   static constexpr int w_box_rows = columns / 2;
   static constexpr int x_bytes = tile_rows * tile_depth * 2, w_bytes = columns * tile_depth * 2;

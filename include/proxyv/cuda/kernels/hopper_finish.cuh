@@ -1,9 +1,9 @@
 // From sums in registers to finished rows in memory: what a warpgroup does with its 64 rows of a tile.
 //
 // Sums are held as hopper_wgmma.cuh says: group g of 8 columns is sums[4 g .. 4 g + 3]. All is computed in
-// float and rounded once. Rows leave in pieces of 64 columns through two slots of shared memory, by TMA, so
-// that the warpgroup can go on. What comes in, y of a beta or angles, comes as extras through the ring
-// (hopper_block.cuh).
+// float and rounded once. Rows leave in pieces of 64 columns through two slots of shared memory, by TMA,
+// while the warpgroup multiplies the next tile. What comes in, y of a beta or angles, comes as extras through
+// the ring (hopper_block.cuh).
 #pragma once
 
 #include "proxyv/cuda/kernels/element.cuh"
@@ -43,19 +43,6 @@ __device__ inline Shared matrix_at(Shared piece, const Spot& spot, int group) {
 }
 
 template <class T>
-__device__ inline void piece_from_sums(Shared piece, const float* sums, const Spot& spot) {
-#pragma unroll
-  for (int g = 0; g < piece_groups; g += 2) {
-    const float* s = sums + 4 * g;
-    asm volatile(
-        "stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(matrix_at(piece, spot, g)),
-        "r"(pack(s[0], s[1], T{})), "r"(pack(s[2], s[3], T{})), "r"(pack(s[4], s[5], T{})),
-        "r"(pack(s[6], s[7], T{}))
-        : "memory");
-  }
-}
-
-template <class T>
 __device__ inline void add_piece(Shared piece, float* sums, const Spot& spot) {
 #pragma unroll
   for (int g = 0; g < piece_groups; g += 2) {
@@ -78,27 +65,51 @@ __device__ inline void group_sync(int group) {
   asm volatile("bar.sync %0, 128;" ::"r"(group + 1) : "memory");
 }
 
-/// Rounds sums of `pieces` pieces and begins to write them to y, one elected thread speaking to the copy
-/// engine.
-template <int pieces, class T>
-__device__ inline void put(const CUtensorMap* y, Shared slots, const float* sums, const Spot& spot) {
+/// A warpgroup's finished rows of a tile, rounded, in registers: two columns in each, in the order of the
+/// sums. They leave piece by piece while the next tile's products already run.
+template <class F>
+struct Leaving {
+  unsigned two[F::sums / 2];
+  const CUtensorMap* y = nullptr;
+  int row = 0, column = 0;  ///< as Spot's
+  int pieces = 0;           ///< none: nothing leaves
+};
+
+/// Rounds the sums of `pieces` pieces.
+template <int pieces, class F>
+__device__ inline void round_sums(Leaving<F>& out, const float (&sums)[F::sums], const CUtensorMap* y,
+                                  const Spot& spot) {
 #pragma unroll
-  for (int piece = 0; piece < pieces; ++piece) {
-    const Shared slot = slots + piece % 2 * piece_bytes;
-    if (piece != 1) {  // the slot must have been read
-      if (spot.warp == 0 && elect_one()) {
-        if (piece == 0) wait_stores_read<0>();
-        else wait_stores_read<1>();
-      }
-      group_sync(spot.group);
-    }
-    piece_from_sums<T>(slot, sums + 4 * piece_groups * piece, spot);
-    copy_fence();
-    group_sync(spot.group);
+  for (int i = 0; i < pieces * piece_groups * 2; ++i)
+    out.two[i] = pack(sums[2 * i], sums[2 * i + 1], typename F::T{});
+  out.y = y, out.row = spot.row, out.column = spot.column, out.pieces = pieces;
+}
+
+/// Begins to write one piece to y, one elected thread speaking to the copy engine.
+template <class F>
+__device__ inline void put_piece(const Leaving<F>& out, int piece, Shared slots, const Spot& spot) {
+  if (piece >= out.pieces) return;
+  const Shared slot = slots + piece % 2 * piece_bytes;
+  if (piece != 1) {  // the slot must have been read
     if (spot.warp == 0 && elect_one()) {
-      store_box(y, slot, spot.column + piece * piece_columns, spot.row);
-      commit_stores();
+      if (piece == 0) wait_stores_read<0>();
+      else wait_stores_read<1>();
     }
+    group_sync(spot.group);
+  }
+#pragma unroll
+  for (int g = 0; g < piece_groups; g += 2) {
+    const unsigned* two = out.two + 2 * (piece * piece_groups + g);
+    asm volatile(
+        "stmatrix.sync.aligned.m8n8.x4.shared.b16 [%0], {%1, %2, %3, %4};" ::"r"(matrix_at(slot, spot, g)),
+        "r"(two[0]), "r"(two[1]), "r"(two[2]), "r"(two[3])
+        : "memory");
+  }
+  copy_fence();
+  group_sync(spot.group);
+  if (spot.warp == 0 && elect_one()) {
+    store_box(out.y, slot, out.column + piece * piece_columns, out.row);
+    commit_stores();
   }
 }
 

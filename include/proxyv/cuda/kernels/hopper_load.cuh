@@ -24,14 +24,6 @@ __device__ inline Source source_of(const Work& work, const Section& section, con
           {w_row, gated ? w_row : w_row + F::w_box_rows}};
 }
 
-/// While the grid before this one ends: the first weights, which it does not write, into the L2 cache.
-template <class F>
-__device__ inline void warm_weights(const Source& source, const Task& task) {
-  for (int step = 0; step < F::stages && step < task.steps; ++step)
-    for (int half = 0; half < 2; ++half)
-      prefetch_box(source.w[half], (task.first_step + step) * tile_depth, source.w_row[half]);
-}
-
 /// Waits for the next stage and announces its bytes; returns its barrier.
 template <class F>
 __device__ inline Shared claim_stage(const Block<F>& block, const Ring& ring, int bytes) {
@@ -131,10 +123,7 @@ __device__ inline void load_tiles(const Block<F>& block, const Work& work) {
     const Section& section = block.sections[place.section];
     const Task task = task_of(section, place, block.rank);
     const Source source = source_of<F>(work, section, task);
-    if (item == block.first) {
-      warm_weights<F>(source, task);
-      wait_for_previous();
-    }
+    if (item == block.first) wait_for_previous();
     if (item + block.step >= block.items) let_next_begin();
     load_steps(block, source, task, place.together, ring);
     if (place.together == Together::split) open_shares(block, ring);

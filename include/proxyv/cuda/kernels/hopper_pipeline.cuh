@@ -120,11 +120,6 @@ __device__ inline void copy_box_to(Shared to, const CUtensorMap* map, Shared bar
       : "memory");
 }
 
-__device__ inline void prefetch_box(const CUtensorMap* map, int inner, int outer) {
-  asm volatile("cp.async.bulk.prefetch.tensor.2d.L2.global [%0, {%1, %2}];" ::"l"(map), "r"(inner), "r"(outer)
-               : "memory");
-}
-
 /// A box back to memory; what lies outside the tensor is left out. Belongs to the next commit_stores.
 __device__ inline void store_box(const CUtensorMap* map, Shared from, int inner, int outer) {
   asm volatile("cp.async.bulk.tensor.2d.global.shared::cta.bulk_group [%0, {%2, %3}], [%1];" ::"l"(map),

@@ -2,8 +2,8 @@
 //
 // A thread of the first warpgroup fills a ring of stages (hopper_load.cuh); the two others each multiply 64
 // of the tile's 128 rows with wgmma and finish them (hopper_finish.cuh) while the ring already fills for the
-// next tile. Where a cluster splits K, each block finishes the rows of one warpgroup, with the other block's
-// sums added.
+// next tile; finished rows leave while the next tile's products run. Where a cluster splits K, each block
+// finishes the rows of one warpgroup, with the other block's sums added.
 #pragma once
 
 #include "proxyv/cuda/kernels/hopper_finish.cuh"
@@ -13,28 +13,35 @@
 namespace proxyv::inline v0 {
 namespace cuda::kernels::hopper {
 
-/// One warpgroup's 64 rows of a tile. Calls meanwhile() when nothing is left but to wait for the last
-/// products.
+/// One warpgroup's 64 rows of a tile. Meanwhile the tile before leaves, a piece after each step; calls
+/// meanwhile() when nothing is left but to wait for the last products.
 template <class F, class Meanwhile>
 __device__ inline void multiply(const Block<F>& block, float (&sums)[F::sums], int steps, Ring& ring,
-                                int group, int lane, Meanwhile meanwhile) {
+                                Leaving<F>& leaving, const Spot& spot, Meanwhile meanwhile) {
   int last = 0;
-  for (int step = 0; step < steps; ++step) {
+  const auto multiply_step = [&](int step) {
     barrier_wait(block.full(ring.stage), ring.phase);
-    const std::uint64_t x = operand(block.x(ring.stage) + group * (F::x_bytes / 2));
+    const std::uint64_t x = operand(block.x(ring.stage) + spot.group * (F::x_bytes / 2));
     const std::uint64_t w = operand(block.w(ring.stage));
     wgmma_fence();
 #pragma unroll
     for (int k = 0; k < tile_depth / 16; ++k) wgmma<typename F::T>(sums, x + 2 * k, w + 2 * k, step + k > 0);
     wgmma_commit();
     wgmma_wait<1>();
-    if (step > 0) release_stage(block, last, lane);
+    if (step > 0) release_stage(block, last, spot.lane);
     last = ring.stage;
     ring.advance<F::stages>();
+  };
+#pragma unroll
+  for (int piece = 0; piece < F::pieces; ++piece) {
+    if (piece < steps) multiply_step(piece);
+    put_piece(leaving, piece, block.slots(spot.group), spot);
   }
+  leaving.pieces = 0;
+  for (int step = F::pieces; step < steps; ++step) multiply_step(step);
   meanwhile();
   wgmma_wait<0>();
-  release_stage(block, last, lane);
+  release_stage(block, last, spot.lane);
 }
 
 /// Stores one part of this thread's sums in the other block's stage.
@@ -117,22 +124,21 @@ __device__ inline void rotate(const Block<F>& block, float (&sums)[F::sums], con
   }
 }
 
+/// From sums to what is to leave.
 template <class F>
 __device__ inline void finish(const Block<F>& block, float (&sums)[F::sums], const Section& section,
-                              const CUtensorMap* y, const Spot& spot, Ring& ring) {
+                              const CUtensorMap* y, const Spot& spot, Ring& ring, Leaving<F>& leaving) {
   using T = typename F::T;
-  constexpr int pieces = F::columns / piece_columns;
-  const Shared slots = block.slots(spot.group);
   if (section.finish == Finish::swiglu) {
     gate_sums(sums);
-    put<pieces / 2, T>(y, slots, sums, spot);
+    round_sums<F::pieces / 2>(leaving, sums, y, spot);
     return;
   }
   if (section.bias != nullptr) add_bias<T>(sums, section, spot);
   if (section.finish == Finish::rotate) rotate(block, sums, section, spot, ring);
   if (section.add) {
 #pragma unroll
-    for (int piece = 0; piece < pieces; piece += 2) {
+    for (int piece = 0; piece < F::pieces; piece += 2) {
       float* two = sums + 4 * piece_groups * piece;
       take_extra(block, ring, spot.lane, [&](Shared extra) {
         add_piece<T>(extra + spot.group * piece_bytes, two, spot);
@@ -141,7 +147,7 @@ __device__ inline void finish(const Block<F>& block, float (&sums)[F::sums], con
     }
   }
   activate_sums(sums, section.act);
-  put<pieces, T>(y, slots, sums, spot);
+  round_sums<F::pieces>(leaving, sums, y, spot);
 }
 
 template <class F>
@@ -153,15 +159,14 @@ __device__ inline void multiply_tiles(const Block<F>& block, const Work& work) {
   wait_for_previous();
   Ring ring;
   unsigned split_phase = 0;
+  Leaving<F> leaving;
   Place next = block.place(block.first);
   for (int item = block.first; item < block.items; item += block.step) {
     const Place place = next;
     const Section& section = block.sections[place.section];
     const Task task = task_of(section, place, block.rank);
-    spot.row = task.row * tile_rows + spot.group * half_rows;
-    spot.column = task.column * (section.finish == Finish::swiglu ? F::columns / 2 : F::columns);
     float sums[F::sums];
-    multiply(block, sums, task.steps, ring, spot.group, spot.lane, [&] {
+    multiply(block, sums, task.steps, ring, leaving, spot, [&] {
       if (item + block.step < block.items) next = block.place(item + block.step);
     });
     if (place.together == Together::split) {
@@ -172,8 +177,12 @@ __device__ inline void multiply_tiles(const Block<F>& block, const Work& work) {
         continue;
       }
     }
-    finish(block, sums, section, work.maps + section.y_map, spot, ring);
+    spot.row = task.row * tile_rows + spot.group * half_rows;
+    spot.column = task.column * (section.finish == Finish::swiglu ? F::columns / 2 : F::columns);
+    finish(block, sums, section, work.maps + section.y_map, spot, ring, leaving);
   }
+#pragma unroll
+  for (int piece = 0; piece < F::pieces; ++piece) put_piece(leaving, piece, block.slots(spot.group), spot);
   if (spot.warp == 0 && elect_one()) wait_stores();
 }
 

@@ -32,7 +32,8 @@ struct Samples {
   double noise() const { return std::max(spread(), drift()); }
 
  private:
-  static double quantile_of(std::vector<double> v, double part) {
+  // Not inlined: GCC 12 then takes the copy's memory for memory that was never allocated.
+  [[gnu::noinline]] static double quantile_of(std::vector<double> v, double part) {
     PROXYV_CHECK(!v.empty(), proxyv::ArgumentError, "Samples: nothing was measured");
     std::sort(v.begin(), v.end());
     const double place = part * static_cast<double>(v.size() - 1);

@@ -55,7 +55,7 @@ struct Board {
       const DeviceSegment<T>& segment = job.segment[at.segment];
       Reach found{INT_MIN, INT_MIN};  // `all`: before every query
       if (segment.visible == Visible::causal) {
-        found = Reach{};
+        found = Reach::none();
         for (int i = lane; i < at.count; i += 32) found.add(segment.positions[at.key + i]);
         found = found.across_warp();
       }

@@ -34,4 +34,6 @@ TEST_CASE("levels: a level's table is its own, and one that is not there is refu
     CHECK((k.tile_pairs != nullptr) == (level == CpuLevel::avx512bf16));
     before = &k;
   }
+  CHECK_THROWS_WITH(detail::Ops::kernels(static_cast<CpuLevel>(9)),
+                    "engine: this CPU or this program lacks a level that is none");
 }

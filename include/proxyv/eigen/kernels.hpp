@@ -24,8 +24,13 @@ enum class CpuLevel : std::uint8_t {
 };
 
 inline constexpr const char* cpu_level_name(CpuLevel level) {
-  constexpr const char* names[] = {"portable", "avx2", "avx512", "avx512bf16"};
-  return names[static_cast<int>(level)];
+  switch (level) {
+    case CpuLevel::portable: return "portable";
+    case CpuLevel::avx2: return "avx2";
+    case CpuLevel::avx512: return "avx512";
+    case CpuLevel::avx512bf16: return "avx512bf16";
+  }
+  return "a level that is none";
 }
 
 namespace detail {

@@ -20,6 +20,7 @@ from compare import SUFFIX, TO_MS  # noqa: E402
 FORMS = ("f32", "f32_packed", "bf16", "bf16_packed", "bf16_dot", "ours", "eigen")
 PLACE = re.compile(r"(<!-- made: ([a-z_]+) -->\n)(.*?)(<!-- end: \2 -->)", re.S)
 DISTURBED = 0.15  # cores that others used: what is measured then is marked
+SLOW = 0.5  # of the best ceiling of the run: where the machine reached less beside a case, the case is marked too
 
 
 def split_name(name):
@@ -30,7 +31,20 @@ def split_name(name):
     return "/".join(p for p in parts if p not in FORMS), forms[-1] if forms else "", threads
 
 
-def cell(entry):
+def ceiling_of(entry):
+    """-> what the ceiling is of and for how many threads, and its rate beside the case."""
+    return (entry.get("label", "").removesuffix(" ~"), entry.get("threads")), entry.get("ceiling", 0.0)
+
+
+def best_ceilings(documents):
+    best = {}
+    for document in documents:
+        for kind, rate in map(ceiling_of, document["benchmarks"]):
+            best[kind] = max(rate, best.get(kind, 0.0))
+    return best
+
+
+def cell(entry, best):
     """Milliseconds, and in brackets the share of the ceiling."""
     if entry is None:
         return "-"
@@ -40,11 +54,12 @@ def cell(entry):
     text = f"{ms:.3g}" if ms < 1000 else f"{ms:.0f}"
     if entry.get("share"):
         text += f" ({100 * entry['share']:.0f} %)"
-    return text + (" ~" if entry.get("others", 0) >= DISTURBED else "")
+    kind, rate = ceiling_of(entry)
+    return text + (" ~" if entry.get("others", 0) >= DISTURBED or rate < SLOW * best.get(kind, 0.0) else "")
 
 
-def table(document):
-    """A row for each case and number of threads, a column for each form."""
+def table(document, best):
+    """A row for each case and number of threads, a column for each form. best: best_ceilings of the whole run."""
     rows, used = {}, set()
     for entry in document["benchmarks"]:
         case, form, threads = split_name(entry.get("run_name", entry["name"]))
@@ -54,30 +69,33 @@ def table(document):
     yield "| case | threads | " + " | ".join(f or "ms" for f in forms) + " |"
     yield "| --- | ---: |" + " ---: |" * len(forms)
     for (case, threads), entries in rows.items():
-        yield f"| {case} | {threads} | " + " | ".join(cell(entries.get(f)) for f in forms) + " |"
+        yield f"| {case} | {threads} | " + " | ".join(cell(entries.get(f), best) for f in forms) + " |"
 
 
-def machine(document):
-    """What the program found out about the machine before it began."""
-    context = document["context"]
-    known = [k for k in context if re.fullmatch(r"(fma|bf16 dot|read)/t[0-9]+", k)]
+def machine(contexts):
+    """What the programs found out about the machine before they began: the best of each ceiling."""
+    context = contexts[0]
+    ceilings = {}
+    for key, value in (item for c in contexts for item in c.items()):
+        if re.fullmatch(r"(fma|bf16 dot|read)/t[0-9]+", key):
+            ceilings[key] = max(value, ceilings.get(key, "0"), key=lambda text: float(text.split()[0]))
+    known = sorted(ceilings)
     yield f"{context.get('machine', 'unknown machine')}; level {context.get('level', '-')}; {context.get('date', '')[:10]}"
     yield ""
     yield "| ceiling | " + " | ".join(known) + " |"
     yield "| --- |" + " ---: |" * len(known)
-    yield "| | " + " | ".join(context[k] for k in known) + " |"
+    yield "| | " + " | ".join(ceilings[k] for k in known) + " |"
 
 
 def blocks(folder):
     """-> {name: Markdown}."""
-    made = {}
-    for path in sorted(folder.glob("*.json")):
-        document = json.loads(path.read_text())
-        if "benchmarks" not in document:
-            continue
-        made[path.stem] = "\n".join(table(document))
-        if "machine" in document.get("context", {}):
-            made.setdefault("machine", "\n".join(machine(document)))
+    runs = {path.stem: json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))}
+    runs = {name: document for name, document in runs.items() if "benchmarks" in document}
+    best = best_ceilings(runs.values())
+    made = {name: "\n".join(table(document, best)) for name, document in runs.items()}
+    contexts = [d["context"] for d in runs.values() if "machine" in d.get("context", {})]
+    if contexts:
+        made["machine"] = "\n".join(machine(contexts))
     made.update({path.stem: path.read_text().rstrip("\n") for path in sorted(folder.glob("*.md"))})
     return made
 

@@ -25,9 +25,21 @@ class Tables(unittest.TestCase):
     def test_table_has_a_column_for_each_form(self):
         document = {"benchmarks": [entry("gemm/q/f32/t1", 2.0, share=0.9), entry("gemm/q/eigen/t1", 3.0, share=0.6, others=0.4),
                                    entry("gemm/q/f32/t2", 1.0), entry("gemm/r/f32/t1", 0.0, error_occurred=True)]}
-        self.assertEqual(list(tables.table(document)), [
+        self.assertEqual(list(tables.table(document, {})), [
             "| case | threads | f32 | eigen |", "| --- | ---: | ---: | ---: |",
             "| gemm/q | 1 | 2 (90 %) | 3 (60 %) ~ |", "| gemm/q | 2 | 1 | - |", "| gemm/r | 1 | failed | - |"])
+
+    def test_a_case_beside_which_the_machine_was_slow_is_marked(self):
+        slow, fast = (entry(f"gemv/{name}/f32/t2", 2.0, label="of read", threads=2, ceiling=rate) for name, rate in (("a", 20.0), ("b", 50.0)))
+        other = entry("gemv/c/f32/t1", 2.0, label="of read", threads=1, ceiling=20.0)
+        documents = {"benchmarks": [slow, other]}, {"benchmarks": [fast]}
+        self.assertEqual(list(tables.table(documents[0], tables.best_ceilings(documents)))[2:], ["| gemv/a | 2 | 2 ~ |", "| gemv/c | 1 | 2 |"])
+
+    def test_the_machine_is_what_it_was_at_best(self):
+        first = {"machine": "M", "date": "2026-01-02T03", "fma/t2": "118.2 GFLOP/s", "read/t1": "30.0 GB/s"}
+        lines = list(tables.machine([first, {"machine": "M", "fma/t2": "236.3 GFLOP/s", "read/t1": "9.0 GB/s"}]))
+        self.assertEqual(lines[0], "M; level -; 2026-01-02")
+        self.assertEqual(lines[-1], "| | 236.3 GFLOP/s | 30.0 GB/s |")
 
     def test_only_places_whose_block_was_made_change(self):
         page = "a\n<!-- made: gemm -->\nold\n<!-- end: gemm -->\nb\n<!-- made: gemv -->\nkept\n<!-- end: gemv -->\n"

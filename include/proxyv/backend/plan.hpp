@@ -15,19 +15,19 @@ namespace proxyv::inline v0 {
 
 /// What a run costs. FLOPs count a multiply-add as two.
 struct Cost {
-  double linear_flops = 0.0;      ///< gemm, product, swiglu
-  double attention_flops = 0.0;   ///< scores and weighted values, dense
-  double other_flops = 0.0;       ///< norms, rotary, softmax, pooling: a few per element
-  double bytes = 0.0;             ///< read and written by the ops, each operand once per op
-  std::size_t workspace = 0;      ///< peak scratch, bytes
+  double linear_flops = 0.0;     ///< gemm, product, swiglu
+  double attention_flops = 0.0;  ///< scores and weighted values, dense
+  double other_flops = 0.0;      ///< norms, rotary, softmax, pooling: a few per element
+  double bytes = 0.0;            ///< read and written by the ops, each operand once per op
+  std::size_t workspace = 0;     ///< peak scratch, bytes
   index_t ops = 0;
 
   /// Multiply-adds of gemms and attention: the number the paper reports.
   double flops() const { return linear_flops + attention_flops; }
 };
 
-/// An engine that only counts. Satisfies Backend; its tensors are those of B. Its ops stay out of line: a prompt is counted
-/// once, and their code in every layer would be a fifth of what a model costs to compile.
+/// An engine that only counts. Satisfies Backend; its tensors are those of B. Its ops stay out of line: a
+/// prompt is counted once, and their code in every layer would be a fifth of what a model costs to compile.
 template <class B>
 class PlanBackend {
  public:
@@ -177,22 +177,24 @@ class PlanBackend {
     moved(x.size());
     numbers(y.size());
   }
-  void group_rest(View<const float, space> metric, Ids<B> kept, OutIds<B> targets, OutIds<B> merged, OutIds<B> to) {
+  void group_rest(View<const float, space> metric, Ids<B> kept, OutIds<B> targets, OutIds<B> merged,
+                  OutIds<B> to) {
     check::group_rest(metric, kept, targets, merged, to);
-    cost_.other_flops += 2.0 * static_cast<double>(merged.size()) * static_cast<double>(targets.size()) * static_cast<double>(metric.cols());
+    cost_.other_flops += 2.0 * static_cast<double>(merged.size()) * static_cast<double>(targets.size()) *
+                         static_cast<double>(metric.cols());
     numbers(metric.size() + kept.size() + targets.size() + 2 * merged.size());
   }
   void add_group_means(In<B> x, Ids<B> targets, Ids<B> merged, Ids<B> to, Out<B> y) {
     check::add_group_means(x, targets, merged, to, y);
     elementwise(y.size() + merged.size() * y.cols(), 1);
   }
-  void silu_add_upsampled(In<B> context, Out<B> mixed, const Grid& grid)
-    requires UpdateOps<B>
-  {
+  void silu_add_upsampled(In<B> context, Out<B> mixed, const Grid& grid) requires UpdateOps<B> {
     grid.check("silu_add_upsampled", mixed.rows(), context.rows());
     elementwise(mixed.size(), 5);
   }
-  void sample(In<B> logits, const Sampling& how, Ids<B>, OutIds<B> next) { sample(logits, how, std::uint64_t{0}, next); }
+  void sample(In<B> logits, const Sampling& how, Ids<B>, OutIds<B> next) {
+    sample(logits, how, std::uint64_t{0}, next);
+  }
   void sample(In<B> logits, const Sampling&, std::uint64_t, OutIds<B> next) {
     check::sample(logits, next);
     auto scratch = frame();
@@ -231,7 +233,8 @@ void require_workspace(const E& be, const char* where, Work&& work) {
   PlanBackend<B> plan;
   work(plan);
   const std::size_t needed = plan.cost().workspace;
-  if (needed > be.workspace_available()) detail::fail(WorkspaceError(where, needed, be.workspace_available()));
+  if (needed > be.workspace_available())
+    detail::fail(WorkspaceError(where, needed, be.workspace_available()));
 }
 
 }  // namespace proxyv::inline v0

@@ -25,8 +25,8 @@ class OneDnnBackend : public EigenBackend {
   static constexpr index_t swiglu_scratch_rows = 1024;
 
   /// Precision as EigenBackend has it: oneDNN 2.x has no product of f32 and bf16, so that with Precision::f32
-  /// bf16 weights are EigenBackend's, and with bf16_products oneDNN's; a prompt's attention is EigenBackend's.
-  /// Throws ArgumentError where the CPU lacks the precision.
+  /// bf16 weights are EigenBackend's, and with bf16_products oneDNN's; a prompt's attention is
+  /// EigenBackend's. Throws ArgumentError where the CPU lacks the precision.
   explicit OneDnnBackend(const HostOptions& options, Precision precision = Precision::f32)
       : EigenBackend(options, default_cpu_level(), precision), primitives_(threads()) {}
 

@@ -29,6 +29,7 @@ inline void kernel(int rows, index_t depth, const float* a, const float* b, floa
 /// tile_in_place for panels of bf16 pairs, with tile_rows - 1 or tile_rows rows of x.
 inline void tile_widened(int rows, index_t depth, const float* a, index_t a_stride, const float* b, float* y,
                          index_t stride, bool add, index_t cols) {
-  if (rows < tile_rows) tile_of<WidenedProducts, tile_rows - 1>(depth, a, a_stride, 1, b, y, stride, add, cols);
+  if (rows < tile_rows)
+    tile_of<WidenedProducts, tile_rows - 1>(depth, a, a_stride, 1, b, y, stride, add, cols);
   else tile_of<WidenedProducts, tile_rows>(depth, a, a_stride, 1, b, y, stride, add, cols);
 }

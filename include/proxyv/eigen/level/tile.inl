@@ -83,6 +83,6 @@ void tile(int rows, index_t depth, const float* a, const float* b, float* y, ind
 /// The same, a's rows as they lie, a_stride apart.
 template <class Products>
 void tile_in_place(int rows, index_t depth, const float* a, index_t a_stride, const float* b, float* y,
-               index_t stride, bool add, index_t cols) {
+                   index_t stride, bool add, index_t cols) {
   tile_at<Products>(rows, depth, a, a_stride, 1, b, y, stride, add, cols);
 }

@@ -123,6 +123,8 @@ def main():
         for name, text in made.items():
             print(f"## {name}\n\n{text}\n")
         return
+    if not choice.into.is_file():
+        sys.exit(f"tables.py: {choice.into}: no such page")
     page = choice.into.read_text()
     if not PLACE.search(page):
         sys.exit(f"tables.py: {choice.into}: no place marked <!-- made: NAME --> ... <!-- end: NAME -->")

@@ -11,11 +11,11 @@
 namespace proxyv::inline v0 {
 namespace detail {
 
-inline constexpr index_t attention_keys = 512;  ///< keys packed at a time, at most; twice as many in pairs
-inline constexpr index_t attention_unit =
-    768;  ///< rows (queries x heads) that share packed keys, at most; same
-inline constexpr index_t attention_rows = 48;            ///< queries that are worth packing keys for
-inline constexpr index_t attention_group = 64;           ///< query heads per unit, at most
+// In pairs twice as many of the first two.
+inline constexpr index_t attention_keys = 512;  ///< keys packed at a time, at most
+inline constexpr index_t attention_unit = 768;  ///< rows (queries x heads) that share packed keys, at most
+inline constexpr index_t attention_rows = 48;   ///< queries that are worth packing keys for
+inline constexpr index_t attention_group = 64;  ///< query heads per unit, at most
 inline constexpr index_t attention_queries = 96 * 1024;  ///< floats of a unit's packed queries, at most
 inline constexpr index_t attention_packed_dim = 1024;    ///< largest head that is packed
 
@@ -161,8 +161,8 @@ inline void score(const AttentionUnit& unit, const QueryTile& tile, const Attent
                     panel_width);
 }
 
-/// Scores become weights, packed for the kernel; where values are not `finite`, weights in place of the
-/// scores.
+/// Scores become weights where they stand; pairs of bf16 in the first half of their place, unless values are
+/// not `finite`.
 inline void weigh(const AttentionUnit& unit, const KeyBlock& block, bool finite, const QueryTile& tile,
                   const AttentionScratch& s) {
   const float scale = log2e / std::sqrt(static_cast<float>(unit.dim()));

@@ -4,12 +4,16 @@
 #include <algorithm>
 #include <concepts>
 #include <cstring>
+#include <type_traits>
 #include <utility>
 
 #include "proxyv/backend/concepts.hpp"
 #include "proxyv/backend/packed.hpp"
 
 namespace proxyv::inline v0 {
+
+template <class B>
+concept FloatsOnTheHost = (std::is_same_v<Elem<B>, float> && std::is_same_v<SpaceOf<B>, HostSpace>);
 
 /// A folded weight and the memory it lies in.
 template <class B>
@@ -23,11 +27,10 @@ class FoldedWeight {
   const WeightOf<B>& weight() const { return weight_; }
 
   /// As bf16, rounded to nearest.
-  void round() requires std::same_as < Elem<B>,
-  float > &&std::same_as<SpaceOf<B>, HostSpace> {
+  void round() requires FloatsOnTheHost<B> {
     auto bytes = host_buffer<std::byte>(elements_.size() * static_cast<index_t>(sizeof(bf16)));
     for (index_t i = 0; i < elements_.size(); ++i) {
-      const auto rounded = from_float<bf16>(elements_.data()[i]);
+      const bf16 rounded = to_bf16(elements_.data()[i]);
       std::memcpy(bytes.data() + i * static_cast<index_t>(sizeof rounded), &rounded, sizeof rounded);
     }
     weight_ = {bytes.data(), DType::bf16, weight_.rows(), weight_.cols()};
